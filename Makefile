@@ -1,0 +1,35 @@
+# Each target makes or reuses .venv by itself; PYTHON chooses the interpreter that it starts from.
+PYTHON ?= python3
+BIN := .venv/bin
+QUICK := runs/quickstart
+MPLBACKEND := Agg
+export MPLBACKEND
+
+.PHONY: quickstart test lint
+
+quickstart: .venv/installed-train $(QUICK)/tracks/.complete
+	$(BIN)/python scripts/train.py --config configs/stage1.py:quick --workdir $(QUICK) \
+		--config.data.root=$(QUICK)/tracks --config.data.tfds_dir=$(QUICK)/tfds
+	$(BIN)/python scripts/evaluate.py --checkpoint $(QUICK)/best --data-root $(QUICK)/tracks \
+		--split val --tfds-dir $(QUICK)/tfds --out $(QUICK)
+
+$(QUICK)/tracks/.complete: .venv/installed-train
+	$(BIN)/python scripts/make_tracks.py --out $(QUICK)/tracks --tracks 1200 --seed 1 --overwrite
+	touch $@
+
+test: .venv/installed-test lint
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/installed-train: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[train]'
+	touch $@
+
+.venv/installed-test: pyproject.toml .ci/constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[train,parity,dev]' --constraint .ci/constraints.txt
+	touch $@ .venv/installed-train

@@ -1,0 +1,1 @@
+"""From folders of tracks to batches on the device."""

@@ -1,0 +1,143 @@
+"""Augmentation on the device, inside the jitted step, a new one for each example and key.
+
+LR and HR of a pair are warped alike; what a camera adds, from blur to JPEG, goes on LR alone, because HR is what the generator
+shall make of it. Plates are never flipped: a mirrored letter is another letter, or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dm_pix as pix
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from lpasrn_jax.data.jpeg import jpeg_compress
+
+# A strength is the largest change; each example's own is drawn evenly from the range up to it. 0 leaves the operation out.
+DEFAULTS = {
+    "enabled": True,
+    "rotation_degrees": 3.0,
+    "translate": 0.03,  # part of the width and height
+    "scale": 0.05,  # 0.05: from 0.95 to 1.05 times as large
+    "shear": 0.1,  # shift to the right for each pixel down
+    "perspective": 0.03,  # relative change of size from the centre to an edge
+    "brightness": 0.05,  # on [0, 1]
+    "contrast": 0.1,  # 0.1: from 0.9 to 1.1 times
+    "saturation": 0.2,  # likewise
+    "hue": 0.01,  # part of the full circle
+    "blur_sigma": 0.8,  # LR pixels
+    "noise_std": 0.02,  # on [0, 1]
+    "jpeg_quality": (40, 100),  # lowest and highest, in libjpeg's measure; (100, 100) leaves it out
+}
+GEOMETRY = ("rotation_degrees", "translate", "scale", "shear", "perspective")
+PHOTOMETRY = ("brightness", "contrast", "saturation", "hue", "blur_sigma", "noise_std", "jpeg_quality")
+
+Images = Float[Array, "b h w 3"]
+
+
+def augment(
+    key: PRNGKeyArray, lr: Images, hr: Float[Array, "b rh rw 3"], config: Mapping[str, Any]
+) -> tuple[Images, Float[Array, "b rh rw 3"]]:
+    """LR and HR, warped alike, and LR as another camera might have seen it.
+
+    Args:
+      key: decides every change.
+      lr: images in [-1, 1].
+      hr: images in [-1, 1], the same plates.
+      config: the keys of `DEFAULTS`, with numbers that are known when the step is traced.
+
+    Returns:
+      Images in [-1, 1]. With `enabled` False, or with every strength zero, the very same arrays.
+    """
+    if not config["enabled"]:
+        return lr, hr
+    geometry_key, photometry_key = jax.random.split(key)
+    b, h, w, _ = lr.shape
+    if any(config[name] for name in GEOMETRY):
+        matrices = random_warps(geometry_key, b, w / h, config)
+        lr, hr = warp(lr, matrices), warp(hr, matrices)
+    return photometric(photometry_key, lr, config), hr
+
+
+def random_warps(key: PRNGKeyArray, count: int, aspect: float, config: Mapping[str, Any]) -> Float[Array, "b 3 3"]:
+    """Homographies from a place in the result to the place in the image that is seen there.
+
+    In relative coordinates: (-1, -1) is the outer top-left corner of an image and (1, 1) the outer bottom-right one, whatever its
+    size. `aspect` is the images' width by height: rotation and shear are meant in pixels.
+    """
+    keys = jax.random.split(key, 7)
+
+    def uniform(i: int, limit: float) -> Float[Array, " b"]:
+        return jax.random.uniform(keys[i], (count,), minval=-limit, maxval=limit)
+
+    angle = jnp.deg2rad(uniform(0, config["rotation_degrees"]))
+    size = 1.0 / (1.0 + uniform(1, config["scale"]))
+    shear = uniform(2, config["shear"])
+    x, y = 2.0 * uniform(3, config["translate"]), 2.0 * uniform(4, config["translate"])
+    tilt_x, tilt_y = uniform(5, config["perspective"]), uniform(6, config["perspective"])
+    cos, sin = size * jnp.cos(angle), size * jnp.sin(angle)
+    # rotation and scale times shear, with the aspect taken out on the right and put back on the left
+    rows = [
+        [cos, (cos * shear - sin) / aspect, x],
+        [sin * aspect, sin * shear + cos, y],
+        [tilt_x, tilt_y, jnp.ones(count)],
+    ]
+    return jnp.stack([jnp.stack(row, -1) for row in rows], -2)
+
+
+def warp(images: Images, matrices: Float[Array, "b 3 3"]) -> Images:
+    """Images seen through homographies of `random_warps`: bilinear, with the border repeated outwards."""
+    _, h, w, _ = images.shape
+    v, u = jnp.meshgrid((2 * jnp.arange(h) + 1) / h - 1, (2 * jnp.arange(w) + 1) / w - 1, indexing="ij")
+    places = jnp.stack([u, v, jnp.ones_like(u)])
+
+    def warp_one(image: Float[Array, "h w 3"], matrix: Float[Array, "3 3"]) -> Float[Array, "h w 3"]:
+        # Left to itself, a matrix product may run in reduced precision on an accelerator, half a pixel off.
+        u, v, depth = jnp.einsum("ij,jhw->ihw", matrix, places, precision="highest")
+        rows_and_columns = jnp.stack([(v / depth + 1) * h / 2 - 0.5, (u / depth + 1) * w / 2 - 0.5])
+        one_channel = lambda channel: pix.flat_nd_linear_interpolate(channel, rows_and_columns)  # noqa: E731
+        return jax.vmap(one_channel, in_axes=-1, out_axes=-1)(image)
+
+    return jax.vmap(warp_one)(images, matrices)
+
+
+def photometric(key: PRNGKeyArray, images: Images, config: Mapping[str, Any]) -> Images:
+    """Images in [-1, 1] as another camera might have seen them: light and colour, then lens, sensor noise and file."""
+    keys = dict(zip(PHOTOMETRY, jax.random.split(key, len(PHOTOMETRY)), strict=True))
+
+    def uniform(name: str, low: float, high: float) -> Float[Array, " b"]:
+        return jax.random.uniform(keys[name], images.shape[:1], minval=low, maxval=high)
+
+    unit = jnp.clip((images + 1.0) / 2.0, 0.0, 1.0)
+    changed = unit
+    if limit := config["brightness"]:
+        changed = jax.vmap(pix.adjust_brightness)(changed, uniform("brightness", -limit, limit))
+    if limit := config["contrast"]:
+        changed = jax.vmap(pix.adjust_contrast)(changed, uniform("contrast", 1 - limit, 1 + limit))
+    if limit := config["saturation"]:
+        changed = jax.vmap(pix.adjust_saturation)(jnp.clip(changed, 0.0, 1.0), uniform("saturation", 1 - limit, 1 + limit))
+    if limit := config["hue"]:
+        changed = jax.vmap(pix.adjust_hue)(jnp.clip(changed, 0.0, 1.0), uniform("hue", -limit, limit))
+    if limit := config["blur_sigma"]:
+        changed = _blur(changed, uniform("blur_sigma", 0.0, limit), limit)
+    if limit := config["noise_std"]:
+        std_key, noise_key = jax.random.split(keys["noise_std"])
+        std = jax.random.uniform(std_key, (len(images), 1, 1, 1), maxval=limit)
+        changed += std * jax.random.normal(noise_key, changed.shape)
+    low, high = config["jpeg_quality"]
+    if low < 100:
+        changed = jpeg_compress(jnp.clip(changed, 0.0, 1.0), uniform("jpeg_quality", low, high))
+    # Nothing done: the images themselves, which a way to [0, 1] and back would round.
+    return images if changed is unit else 2.0 * jnp.clip(changed, 0.0, 1.0) - 1.0
+
+
+def _blur(images: Images, sigmas: Float[Array, " b"], largest: float) -> Images:
+    """A gaussian blur of its own for each image; the border repeats outwards."""
+    radius = max(1, round(3 * largest))
+    padded = jnp.pad(images, ((0, 0), (radius, radius), (radius, radius), (0, 0)), mode="edge")
+    # The kernel of a sigma this small is a single 1; that of 0 would be 0/0.
+    sigmas = jnp.maximum(sigmas, 1e-2)
+    return jax.vmap(lambda image, sigma: pix.gaussian_blur(image, sigma, 2 * radius + 1, padding="VALID"))(padded, sigmas)

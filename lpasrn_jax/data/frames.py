@@ -1,0 +1,92 @@
+"""One frame: from the bytes of its file to an upright plate of the size that the networks take.
+
+Coordinates are pixel coordinates: x to the right, y down, and the centre of the top-left pixel is (0, 0). A pixel is the
+unit square around its centre, so an image of width w reaches from -0.5 to w - 0.5.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, UnidentifiedImageError
+
+from lpasrn_jax.data.errors import DataError
+
+MIN_SIDE = 4  # pixels; nothing smaller holds seven characters
+MAX_PIXELS = 2**26  # 67 million: larger than any camera's image, and decoded into memory without pain
+
+
+def decode_image(encoded: bytes) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB of a PNG, JPEG or other image file that OpenCV reads.
+
+    Grey becomes RGB, 16 bits become the upper 8, alpha is left out, and a JPEG's EXIF orientation is applied.
+
+    Raises:
+      DataError: for bytes that are no image.
+    """
+    # OpenCV rejects no bytes at all with an assertion in place of None.
+    bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if encoded else None
+    if bgr is None:
+        raise DataError("is damaged: OpenCV cannot decode it")
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def check_image(encoded: bytes) -> tuple[int, int]:
+    """Height and width of an image file whose every pixel could be decoded.
+
+    Raises:
+      DataError: for an empty file, another kind of file, one that is cut short, or a size outside `MIN_SIDE` and `MAX_PIXELS`.
+    """
+    if not encoded:
+        raise DataError("is empty (0 bytes)")
+    # Pillow tells the size before it decodes, and a file that is cut short from one that is no image.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its opinions on sizes and metadata; the size is judged here
+        try:
+            image = Image.open(io.BytesIO(encoded))
+            w, h = image.size
+            if min(h, w) < MIN_SIDE:
+                raise DataError(f"is {w} x {h} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
+            if h * w > MAX_PIXELS:
+                raise DataError(f"is {w} x {h} pixels; expected at most {MAX_PIXELS} in all")
+            image.load()
+        except Image.DecompressionBombError as error:
+            raise DataError(f"has too many pixels; expected at most {MAX_PIXELS}") from error
+        except UnidentifiedImageError as error:
+            raise DataError("is not an image; expected PNG or JPEG") from error
+        except (OSError, SyntaxError, EOFError, MemoryError) as error:
+            raise DataError(f"is cut short or damaged ({error})") from error
+    return decode_image(encoded).shape[:2]
+
+
+def frame_array(
+    image: UInt8[np.ndarray, "ih iw 3"],
+    corners: Float[np.ndarray, "4 2"] | None,
+    size: tuple[int, int],
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The plate of a frame, upright and filling an image of `size` (height, width).
+
+    Corners are (x, y) of the plate's top-left, top-right, bottom-right and bottom-left, in pixel coordinates; they come to lie on
+    the outer corners of the result (-0.5 and w - 0.5, not 0 and w - 1), so that LR and HR frames of one plate agree in relative
+    coordinates whatever their sizes. Without corners (None) the whole frame is used, which is the same with the frame's
+    own outer corners. Bicubic where the plate grows; where it shrinks, each pixel is the mean of the area it covers.
+    """
+    ih, iw, _ = image.shape
+    h, w = size
+    source = outer_corners(ih, iw) if corners is None else np.asarray(corners, np.float32)
+    top, right, bottom, left = (math.dist(source[i], source[(i + 1) % 4]) for i in range(4))
+    # Samples a result pixel, per axis, so that no pixel of the frame is stepped over.
+    nx, ny = max(1, math.ceil(max(top, bottom) / w)), max(1, math.ceil(max(left, right) / h))
+    matrix = cv2.getPerspectiveTransform(source, outer_corners(h * ny, w * nx))
+    warped = cv2.warpPerspective(image, matrix, (w * nx, h * ny), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.resize(warped, (w, h), interpolation=cv2.INTER_AREA)
+
+
+def outer_corners(h: int, w: int) -> Float[np.ndarray, "4 2"]:
+    """(x, y) of the outer corners of an h x w image: top-left, top-right, bottom-right, bottom-left."""
+    return np.array([[-0.5, -0.5], [w - 0.5, -0.5], [w - 0.5, h - 0.5], [-0.5, h - 0.5]], np.float32)

@@ -1,0 +1,167 @@
+"""Tracks prepared for training: each track one record of an ArrayRecord file, written and read by tensorflow-datasets.
+
+A folder is checked, split and packed once; after that, random access to any frame pair is one read. Neither writing nor reading
+needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import filelock
+import numpy as np
+import tensorflow_datasets as tfds
+from absl import logging
+
+from lpasrn_jax.data import splits, tracks
+from lpasrn_jax.data.errors import DataError
+from lpasrn_jax.plates import PlateFormat
+
+Record = dict[str, Any]  # what a data source yields for a track; its keys are in `LpTracks._info`
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedTracks:
+    """The two splits as random-access sequences of records, and what was found out when they were prepared.
+
+    `scenarios` are the names of all scenarios in the root, sorted; `summary` names every bad track with its reason.
+    """
+
+    train: Sequence[Record]
+    val: Sequence[Record]
+    scenarios: tuple[str, ...]
+    bad: tuple[tracks.BadTrack, ...]
+    summary: str
+    directory: pathlib.Path
+
+
+def prepare(
+    root: str | os.PathLike[str],
+    plate_format: PlateFormat,
+    *,
+    tfds_dir: str | os.PathLike[str] = "",
+    val_split: float,
+    strict: bool = False,
+) -> PreparedTracks:
+    """The tracks below a root, prepared now, or earlier if nothing in them has changed since.
+
+    Logs the summary of bad tracks either way. Processes that prepare the same set wait for the first of them.
+
+    Args:
+      root: a folder of labelled tracks, as `tracks.find_tracks` takes it.
+      plate_format: the texts and layouts that may occur.
+      tfds_dir: where prepared sets live; empty for TFDS's own place, `~/tensorflow_datasets`.
+      val_split: the part of the plate texts, in [0, 1], that is for validation.
+      strict: stop at the first bad track.
+
+    Raises:
+      DataError: for a root without a usable track; with `strict`, for any bad track.
+      ValueError: for a `val_split` outside [0, 1].
+    """
+    root = pathlib.Path(root)
+    home = pathlib.Path(tfds_dir or tfds.core.constants.DATA_DIR).expanduser() / LpTracks.name
+    place = home / fingerprint(root, plate_format, val_split)
+    place.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(home / f"{place.name}.lock"):
+        builder = LpTracks(data_dir=place, file_format="array_record")
+        directory = pathlib.Path(builder.data_path)
+        if not directory.exists():  # TFDS moves it here when all of it is written
+            found = tracks.find_tracks(root, plate_format, strict=strict)
+            if not found.tracks:
+                first = found.bad[0]
+                raise DataError(f"{root}: all {len(found.bad)} tracks are bad; the first, {first.name}: {first.reason}")
+            # What a killed process has left; while we hold the lock, nobody else is writing here.
+            for remains in directory.parent.glob("incomplete.*"):
+                shutil.rmtree(remains)
+            builder = LpTracks(data_dir=place, file_format="array_record", found=found, val_split=val_split)
+            builder.download_and_prepare()
+    known = builder.info.metadata
+    bad = tuple(tracks.BadTrack(name, reason) for name, reason in known["bad"])
+    if strict and bad:
+        raise tracks.strict_error(root, bad[0])
+    summary = tracks.format_summary(root, known["num_tracks"], bad, known["stray"])
+    logging.log(logging.WARNING if bad else logging.INFO, "%s", summary)
+    train, val = (builder.as_data_source(name) if name in builder.info.splits else () for name in ("train", "val"))
+    return PreparedTracks(train, val, tuple(known["scenarios"]), bad, summary, directory)
+
+
+def fingerprint(root: pathlib.Path, plate_format: PlateFormat, val_split: float) -> str:
+    """A name for a prepared set that changes with everything that its content depends on.
+
+    That is the root's place (the folders above a track name its scenario), name, size and modification time of each file in a
+    track, the plate format, the split, and the version of the builder.
+    """
+    digest = hashlib.sha256(repr((str(LpTracks.VERSION), str(root.resolve()), plate_format, float(val_split))).encode())
+    folders, _ = tracks.track_folders(root)
+    for folder in folders:
+        digest.update(os.fsencode(folder.relative_to(root)))
+        for path in [folder, *sorted(folder.glob("*"))]:  # the folder too, for one whose entries cannot be read
+            try:
+                status = path.stat()
+            except OSError:  # a link that leads nowhere
+                status = path.lstat()
+            digest.update(os.fsencode(path.name) + repr((status.st_mode, status.st_size, status.st_mtime_ns)).encode())
+    return digest.hexdigest()[:16]
+
+
+class LpTracks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """The builder behind `prepare`.
+
+    Args:
+      found: the tracks to write; without them the builder reads what has been prepared in its `data_dir`, and no more.
+      val_split: the part of the plate texts that is for validation.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def __init__(self, *, found: tracks.FoundTracks | None = None, val_split: float = 0.0, **kwargs):
+        self._found, self._val_split = found, val_split
+        super().__init__(**kwargs)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        encoded_frames = tfds.features.Sequence(tfds.features.Tensor(shape=(), dtype=np.object_), length=tracks.FRAMES)
+        corners = tfds.features.Tensor(shape=(tracks.FRAMES, 4, 2), dtype=np.float32)  # NaN for a frame without corners
+        features = {
+            "track": tfds.features.Text(),
+            "scenario": tfds.features.Text(),
+            "layout": tfds.features.Text(),
+            "text": tfds.features.Text(),
+            "lr": encoded_frames,
+            "hr": encoded_frames,
+            "lr_corners": corners,
+            "hr_corners": corners,
+        }
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="Tracks of low- and high-resolution images of licence plates.",
+            features=tfds.features.FeaturesDict(features),
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, Record]]]:
+        found = self._found
+        self.info.metadata.update(
+            num_tracks=len(found.tracks),
+            bad=[dataclasses.astuple(track) for track in found.bad],
+            stray=found.stray,
+            scenarios=sorted({track.scenario for track in found.tracks}),
+        )
+        members: dict[str, list[tracks.Track]] = {}  # a split without a track is left out: TFDS cannot write an empty one
+        for track in found.tracks:
+            members.setdefault(splits.split_of(track.text, self._val_split), []).append(track)
+        return {name: self._generate_examples(group) for name, group in members.items()}
+
+    def _generate_examples(self, group: Sequence[tracks.Track]) -> Iterator[tuple[str, Record]]:
+        for track in group:
+            record = {"track": track.name, "scenario": track.scenario, "layout": track.layout, "text": track.text}
+            for kind, frames in (("lr", track.lr), ("hr", track.hr)):
+                record[kind] = [frame.path.read_bytes() for frame in frames]
+                none = np.full((4, 2), np.nan, np.float32)
+                record[f"{kind}_corners"] = np.stack([none if frame.corners is None else frame.corners for frame in frames])
+            yield track.name, record

@@ -1,0 +1,240 @@
+"""Tracks on disk: which folders are tracks, what is in them, and what is wrong with those that cannot be used.
+
+    Scenario-A/Brazilian/track_00001/{lr,hr}-001.png ... {lr,hr}-005.png, annotations.json
+
+A root may be the whole set, one scenario, one layout or a single track. A folder is a track if its name begins with `track_`
+or if it holds frames. Hidden files and folders (names that begin with a dot) are no part of a set.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+import stat
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from lpasrn_jax.data import annotations, frames
+from lpasrn_jax.data.errors import DataError
+from lpasrn_jax.plates import PlateFormat
+
+FRAMES = 5  # LR and HR frames of a labelled track
+FRAME_NAME = re.compile(r"(lr|hr)-(\d{3})\.(png|jpg|jpeg)", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Frame:
+    """An image file that has been decoded once, and the corners of the plate in it, if known."""
+
+    path: pathlib.Path
+    corners: Float[np.ndarray, "4 2"] | None
+
+    def read(self) -> UInt8[np.ndarray, "h w 3"]:
+        """The whole frame, RGB."""
+        return frames.decode_image(self.path.read_bytes())
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Track:
+    """One pass of one car. `hr` is empty, and `text` and `layout` are None, where the set has none (a test set)."""
+
+    name: str  # its folder, relative to the root
+    scenario: str  # the folder named Scenario-..., else "unknown"
+    layout: str | None
+    text: str | None
+    lr: tuple[Frame, ...]
+    hr: tuple[Frame, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class BadTrack:
+    """A track that cannot be used, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundTracks:
+    """What a root holds: tracks, bad tracks, and `stray` paths that belong to no track and do no harm."""
+
+    tracks: tuple[Track, ...]
+    bad: tuple[BadTrack, ...]
+    stray: tuple[str, ...]
+
+
+def find_tracks(
+    root: str | os.PathLike[str], plate_format: PlateFormat, *, strict: bool = False, labelled: bool = True
+) -> FoundTracks:
+    """Reads and checks every track below a root, each image included, in the order of their names.
+
+    Args:
+      root: the set's folder.
+      plate_format: the texts and layouts that may occur.
+      strict: stop at the first bad track.
+      labelled: each track must have five LR and five HR frames and annotations. If False, both HR frames and annotations
+        may be absent and any number of LR frames will do, as long as their numbers have no gap.
+
+    Raises:
+      DataError: for a root that does not exist or holds no track; with `strict`, for the first bad track.
+    """
+    root = pathlib.Path(root)
+    folders, stray = track_folders(root)
+    tracks, bad = [], []
+    for folder in folders:
+        name = _relative_name(folder, root)
+        try:
+            track, strangers = _read_track(folder, name, plate_format, labelled)
+        except DataError as error:
+            bad.append(BadTrack(name, str(error)))
+            if strict:
+                raise strict_error(root, bad[-1]) from error
+        else:
+            tracks.append(track)
+            stray += strangers
+    return FoundTracks(tuple(tracks), tuple(bad), tuple(stray))
+
+
+def track_folders(root: pathlib.Path) -> tuple[list[pathlib.Path], list[str]]:
+    """The track folders below a root, unread, and the stray paths between them.
+
+    Symbolic links are followed; a folder that has already been seen under another name is stray.
+
+    Raises:
+      DataError: for a root that does not exist, is no folder, or holds no track.
+    """
+    advice = "make tracks with `python scripts/make_tracks.py --out data/train`, or point data.root at a folder of tracks"
+    if not root.is_dir():
+        raise DataError(f"data.root: {root} {'is no folder' if root.exists() else 'does not exist'}; {advice}")
+    folders, stray, seen = [], [], set()
+
+    def note(error: OSError):
+        folder = pathlib.Path(error.filename)
+        if folder.name.startswith("track_"):
+            folders.append(folder)  # reading the track will name the reason
+        else:
+            stray.append(f"{_relative_name(folder, root)} (cannot be read: {error.strerror})")
+
+    for directory, subfolders, files in os.walk(root, followlinks=True, onerror=note):
+        folder = pathlib.Path(directory)
+        status = folder.stat()
+        visible = sorted(name for name in files if not name.startswith("."))
+        if (status.st_dev, status.st_ino) in seen:
+            stray.append(f"{_relative_name(folder, root)} (leads to a folder already read)")
+            subfolders.clear()
+        elif folder.name.startswith("track_") or any(map(FRAME_NAME.fullmatch, visible)):
+            folders.append(folder)
+            subfolders.clear()
+        else:
+            stray += [_relative_name(folder / name, root) for name in visible]
+        seen.add((status.st_dev, status.st_ino))
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+    if not folders:
+        raise DataError(f"data.root: no track_* folder in {root}; {advice}")
+    return folders, stray
+
+
+def strict_error(root: pathlib.Path, bad: BadTrack) -> DataError:
+    """The error that stops a strict run at a bad track."""
+    return DataError(f"{root}: bad track {bad.name}: {bad.reason}; mend or remove it, or skip bad tracks with data.strict=False")
+
+
+def format_summary(root: str | os.PathLike[str], num_tracks: int, bad: Sequence[BadTrack], stray: Sequence[str]) -> str:
+    """The count of usable tracks, then a line for each bad track and each stray path."""
+    lines = [f"{root}: {num_tracks} tracks, {len(bad)} bad, {len(stray)} stray path{'' if len(stray) == 1 else 's'}"]
+    lines += [f"  bad track {track.name}: {track.reason}" for track in bad]
+    lines += [f"  stray, ignored: {path}" for path in stray]
+    return "\n".join(lines)
+
+
+def _read_track(folder: pathlib.Path, name: str, plate_format: PlateFormat, labelled: bool) -> tuple[Track, list[str]]:
+    """The track, and the stray paths in its folder."""
+    try:
+        entries = sorted(entry for entry in os.listdir(folder) if not entry.startswith("."))
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}") from error
+    if not entries:
+        raise DataError("is empty; expected lr-001.png ... and annotations.json")
+    lr_paths, hr_paths = _frame_paths(folder, entries, labelled)
+    scenario, folder_layout = _scenario_and_layout(folder, plate_format)
+    text, layout, corners = None, folder_layout, {}
+    if annotations.FILE_NAME in entries or labelled:
+        parsed = annotations.parse_annotations(_read_file(folder / annotations.FILE_NAME), plate_format, folder_layout)
+        text, layout, corners = parsed.text, parsed.layout, parsed.corners
+    paths = [*lr_paths, *hr_paths]
+    unknown = sorted(set(corners) - {path.name for path in paths})
+    if unknown:
+        raise DataError(f"{annotations.FILE_NAME}: corners name {unknown[0]!r}, which is no frame of the track")
+    lr, hr = (tuple(_read_frame(path, corners.get(path.name)) for path in group) for group in (lr_paths, hr_paths))
+    stray = sorted(set(entries) - {path.name for path in paths} - {annotations.FILE_NAME})
+    return Track(name, scenario, layout, text, lr, hr), [f"{name}/{_printable(entry)}" for entry in stray]
+
+
+def _frame_paths(folder: pathlib.Path, entries: Sequence[str], labelled: bool) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+    """LR and HR frame paths in the order of their numbers, with nothing missing."""
+    numbered: dict[tuple[str, int], pathlib.Path] = {}
+    for entry in entries:
+        if match := FRAME_NAME.fullmatch(entry):
+            key = (match[1].lower(), int(match[2]))
+            if key in numbered:
+                raise DataError(f"has two files for one frame, {numbered[key].name} and {entry}")
+            numbered[key] = folder / entry
+    if not numbered:
+        raise DataError("has no frames; expected lr-001.png or lr-001.jpg and so on")
+    if labelled:
+        count, kinds = FRAMES, ("lr", "hr")
+    else:
+        count = max(number for _, number in numbered)
+        kinds = ("lr", "hr") if any(kind == "hr" for kind, _ in numbered) else ("lr",)
+    expected = [(kind, number) for kind in kinds for number in range(1, count + 1)]
+    for kind, number in expected:
+        if (kind, number) not in numbered:
+            raise DataError(f"frame {kind}-{number:03d} is missing")
+    surplus = sorted(set(numbered) - set(expected))
+    if surplus:
+        raise DataError(f"has a frame {numbered[surplus[0]].name}; expected {count} of each of {', '.join(kinds)}, from 001 on")
+    paths = [numbered[key] for key in expected]
+    return paths[:count], paths[count:]
+
+
+def _read_frame(path: pathlib.Path, corners: Float[np.ndarray, "4 2"] | None) -> Frame:
+    encoded = _read_file(path)
+    try:
+        size = frames.check_image(encoded)
+        if corners is not None:
+            annotations.check_corners(corners, size)
+    except DataError as error:
+        raise DataError(f"{path.name}: {error}") from error
+    return Frame(path, corners)
+
+
+def _read_file(path: pathlib.Path) -> bytes:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise DataError(f"{path.name} is {'a folder' if path.is_dir() else 'not a regular file'}; expected a file")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path.name} is missing{' (a link that leads nowhere)' if path.is_symlink() else ''}") from error
+    except OSError as error:
+        raise DataError(f"{path.name} cannot be read: {error.strerror}") from error
+
+
+def _scenario_and_layout(folder: pathlib.Path, plate_format: PlateFormat) -> tuple[str, str | None]:
+    """What the nearest folders above a track are named after; ("unknown", None) where nothing is."""
+    parts = folder.absolute().parent.parts[::-1]
+    scenario = next((part for part in parts if part.lower().startswith("scenario")), "unknown")
+    return _printable(scenario), next((part for part in parts if part in plate_format.layout_names), None)
+
+
+def _relative_name(path: pathlib.Path, root: pathlib.Path) -> str:
+    """The path from the root, or the last part of the root itself."""
+    return _printable(path.relative_to(root).as_posix() if path != root else path.absolute().name)
+
+
+def _printable(name: str) -> str:
+    """The name with any byte that is not UTF-8 written as \\xNN, so that it can be printed and stored."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

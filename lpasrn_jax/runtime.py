@@ -1,0 +1,62 @@
+"""What a process sets up once before it computes: the compilation cache, the processes of a job, the mesh of devices."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from lpasrn_jax.errors import UserError
+
+DATA_AXIS = "data"
+
+
+def enable_compilation_cache() -> None:
+    """Keep compiled programs between runs, in JAX_COMPILATION_CACHE_DIR or the user's cache folder."""
+    if jax.config.jax_compilation_cache_dir:
+        return
+    caches = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+    jax.config.update("jax_compilation_cache_dir", str(caches / "lpasrn_jax" / "xla"))
+
+
+def initialize_distributed(coordinator: str = "", num_processes: int = 0, process_id: int = -1) -> None:
+    """Join the job's other processes, if a launcher says that there are any.
+
+    Flags win; otherwise JAX asks Slurm, Kubernetes or the JAX_COORDINATOR_ADDRESS variable. Without any of these nothing is done.
+
+    Raises:
+      UserError: for a coordinator without a number of processes and an id.
+    """
+    if coordinator:
+        if num_processes < 1 or not 0 <= process_id < num_processes:
+            raise UserError(
+                f"--coordinator={coordinator} with --num_processes={num_processes} --process_id={process_id}: "
+                "give the number of processes, and an id from 0 to one less"
+            )
+        jax.distributed.initialize(coordinator, num_processes, process_id)
+    elif _launched_as_job():
+        jax.distributed.initialize()
+
+
+def _launched_as_job() -> bool:
+    slurm = int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_STEP_ID" in os.environ
+    kubernetes = "KUBERNETES_SERVICE_HOST" in os.environ and "JOB_COMPLETION_INDEX" in os.environ
+    return slurm or kubernetes or "JAX_COORDINATOR_ADDRESS" in os.environ
+
+
+def data_mesh() -> Mesh:
+    """All devices of all processes along one axis, `data`."""
+    return Mesh(np.array(jax.devices()), (DATA_AXIS,))
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """Examples spread over the devices, one slice of the batch a device."""
+    return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The same value on each device."""
+    return NamedSharding(mesh, PartitionSpec())

@@ -1,0 +1,153 @@
+"""Augmentation: the same warp for LR and HR, a camera for LR alone, nothing at strength zero."""
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import pytest
+
+from lpasrn_jax.data import augment
+
+OFF = {**dict.fromkeys(augment.DEFAULTS, 0.0), "enabled": True, "jpeg_quality": (100, 100)}
+GEOMETRY_ONLY = {**OFF, **{name: augment.DEFAULTS[name] for name in augment.GEOMETRY}}
+B = 6
+
+
+def _smooth(h, w):
+    """Smooth images, functions of the relative place alone, so that every size shows the same."""
+    v, u = np.meshgrid((np.arange(h) + 0.5) / h, (np.arange(w) + 0.5) / w, indexing="ij")
+    waves = [[np.sin(3 * u + c + i) * np.cos(2 * v + i) for c in range(3)] for i in range(B)]
+    return jnp.asarray(0.8 * np.moveaxis(np.array(waves), 1, -1), jnp.float32)
+
+
+def _run(config, images, seed=0):
+    lr, hr = jax.jit(lambda key, lr, hr: augment.augment(key, lr, hr, config))(jax.random.key(seed), *images)
+    return np.asarray(lr), np.asarray(hr)
+
+
+def _textured():
+    """Images with detail everywhere, which no blur or quantisation leaves as it is."""
+    rng = np.random.default_rng(0)
+    return jnp.asarray(rng.uniform(-0.8, 0.8, (B, 24, 72, 3)), jnp.float32)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return _smooth(24, 72), _smooth(48, 144)
+
+
+def _halved(hr):
+    b, h, w, c = hr.shape
+    return hr.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+
+
+@pytest.mark.parametrize("config", [OFF, {**augment.DEFAULTS, "enabled": False}])
+def test_strength_zero_is_the_identity(pair, config):
+    lr, hr = _run(config, pair)
+    np.testing.assert_array_equal(lr, pair[0])
+    np.testing.assert_array_equal(hr, pair[1])
+
+
+def test_lr_and_hr_are_warped_alike(pair):
+    lr, hr = _run({**OFF, **{name: 3 * augment.DEFAULTS[name] for name in augment.GEOMETRY}}, pair, seed=1)
+    assert (abs(lr - pair[0]).mean((1, 2, 3)) > 0.02).all()  # every image has moved, by much more than it differs from its HR
+    assert abs(lr - _halved(hr)).mean() < 1e-3
+    assert abs(lr - _halved(hr)).max() < 0.03  # at the border, which repeats from other places
+
+
+@pytest.mark.parametrize("name", augment.GEOMETRY)
+def test_each_strength_makes_warps_of_its_own(name):
+    config = {**OFF, name: augment.DEFAULTS[name]}
+    matrices = np.asarray(augment.random_warps(jax.random.key(3), B, 3.0, config))
+    assert len({matrix.tobytes() for matrix in matrices}) == B
+    still = np.asarray(augment.random_warps(jax.random.key(3), B, 3.0, OFF))
+    np.testing.assert_array_equal(still, np.broadcast_to(np.eye(3), (B, 3, 3)))
+
+
+def _spot(matrix, place, size):
+    """Where an image with one white spot has it after the warp: the spot's mean place, in relative coordinates."""
+    h, w = size
+    v, u = np.meshgrid((2 * np.arange(h) + 1) / h - 1, (2 * np.arange(w) + 1) / w - 1, indexing="ij")
+    spot = np.exp(-(((u - place[0]) * 3) ** 2 + (v - place[1]) ** 2) / 0.02)
+    image = jnp.asarray(np.repeat(spot[None, ..., None], 3, -1), jnp.float32)
+    warped = np.asarray(augment.warp(image, jnp.asarray(matrix, jnp.float32)[None]))[0, ..., 0]
+    return np.array([(u * warped).sum(), (v * warped).sum()]) / warped.sum()
+
+
+@pytest.mark.parametrize("size", [(24, 72), (48, 144)])
+def test_a_warp_moves_a_spot_to_the_inverse_of_its_matrix(size):
+    matrix = np.array([[1.05, 0.02, 0.08], [-0.1, 0.97, -0.06], [0.03, -0.02, 1.0]])
+    expected = np.linalg.solve(matrix, [0.3, -0.2, 1.0])
+    assert _spot(matrix, (0.3, -0.2), size) == pytest.approx(expected[:2] / expected[2], abs=0.01)
+
+
+def test_rotation_is_by_the_angle_in_pixels():
+    degrees = 10.0
+    matrices = augment.random_warps(jax.random.key(0), 200, 3.0, {**OFF, "rotation_degrees": degrees})
+    # In pixels of a plate three times as wide as high, each is a rotation: columns of length 1, at a right angle.
+    isotropic = np.diag([3.0, 1.0]) @ np.asarray(matrices)[:, :2, :2] @ np.diag([1 / 3.0, 1.0])
+    np.testing.assert_allclose(isotropic @ isotropic.transpose(0, 2, 1), np.broadcast_to(np.eye(2), (200, 2, 2)), atol=1e-5)
+    angles = np.rad2deg(np.arctan2(isotropic[:, 1, 0], isotropic[:, 0, 0]))
+    assert abs(angles).max() < degrees
+    assert angles.min() < -0.9 * degrees
+    assert angles.max() > 0.9 * degrees
+
+
+def test_plates_are_never_flipped():
+    config = {**GEOMETRY_ONLY, **{name: 3 * GEOMETRY_ONLY[name] for name in augment.GEOMETRY}}
+    matrices = np.asarray(augment.random_warps(jax.random.key(0), 500, 3.0, config))
+    assert (np.linalg.det(matrices) > 0).all()  # no mirror image
+    assert (matrices[:, 0, 0] > 0).all()  # left stays left
+    assert (matrices[:, 1, 1] > 0).all()  # top stays top
+
+
+def test_the_border_repeats_outwards():
+    image = jnp.concatenate([jnp.full((1, 8, 6, 3), -0.5), jnp.full((1, 8, 6, 3), 0.75)], axis=2)
+    matrix = jnp.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])[None]  # half an image to the left
+    np.testing.assert_allclose(augment.warp(image, matrix)[:, :, 6:], 0.75)
+
+
+@pytest.mark.parametrize("name", augment.PHOTOMETRY)
+def test_the_camera_is_on_lr_alone(pair, name):
+    textured = _textured()
+    lr, hr = _run({**OFF, name: augment.DEFAULTS[name]}, (textured, pair[1]), seed=2)
+    np.testing.assert_array_equal(hr, pair[1])
+    assert (abs(lr - textured).max((1, 2, 3)) > 1e-4).all()
+    assert abs(lr).max() <= 1.0
+
+
+@pytest.mark.parametrize("name", augment.PHOTOMETRY)
+def test_each_example_has_its_own_change(name):
+    images = jnp.broadcast_to(_textured()[:1], (B, 24, 72, 3))
+    lr, _ = _run({**OFF, name: augment.DEFAULTS[name]}, (images, images), seed=3)
+    assert len({image.tobytes() for image in lr}) == B
+
+
+def test_blur_leaves_an_even_image_alone():
+    grey = jnp.full((B, 24, 72, 3), 0.25)
+    lr, _ = _run({**OFF, "blur_sigma": 1.5}, (grey, grey))
+    np.testing.assert_allclose(lr, 0.25, atol=1e-5)  # no dark frame from a border of zeros
+
+
+def test_extreme_images_stay_finite_and_in_range():
+    even = jnp.broadcast_to(jnp.array([-1.0, -1.0, 0.0, 0.0, 1.0, 1.0])[:, None, None, None], (B, 24, 72, 3))
+    lr, hr = _run(augment.DEFAULTS, (even, even))
+    assert np.isfinite(lr).all()
+    assert abs(lr).max() <= 1.0
+    np.testing.assert_allclose(hr, even, atol=1e-6)
+
+
+def test_in_a_jitted_step_with_a_config(pair):
+    config = ml_collections.FrozenConfigDict({"augment": augment.DEFAULTS})
+    jitted = jax.jit(lambda key, *images: augment.augment(key, *images, config.augment))
+    once, again, other = (jitted(jax.random.key(seed), *pair) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(once[0], again[0])
+    np.testing.assert_array_equal(once[1], again[1])
+    assert jnp.abs(once[0] - other[0]).max() > 0.01
+    assert (once[0].shape, once[1].shape, once[0].dtype) == (pair[0].shape, pair[1].shape, jnp.float32)
+
+
+def test_vmap_over_keys(pair):
+    keys = jax.random.split(jax.random.key(0), 2)
+    one = lambda key: augment.augment(key, *pair, GEOMETRY_ONLY)[0]  # noqa: E731
+    np.testing.assert_allclose(jax.jit(jax.vmap(one))(keys)[1], jax.jit(one)(keys[1]), atol=1e-5)

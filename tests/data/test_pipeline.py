@@ -1,0 +1,135 @@
+"""The order of examples, what is in one, and going on where an iterator was left."""
+
+import contextlib
+import itertools
+
+import numpy as np
+import pytest
+
+from lpasrn_jax.data import frames, lp_tracks, pipeline, tracks
+from lpasrn_jax.plates import BRAZIL
+from tests.data.track_folder import write_set
+
+LR_SIZE, HR_SIZE = (24, 72), (48, 144)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_set(tmp_path_factory.mktemp("pipeline") / "train")
+
+
+@pytest.fixture(scope="module")
+def reader(root):
+    """Six tracks, 30 examples."""
+    prepared = lp_tracks.prepare(root, BRAZIL, tfds_dir=root.parent / "tfds", val_split=0.0)
+    return pipeline.FramePairReader(prepared.train, BRAZIL, prepared.scenarios, LR_SIZE, HR_SIZE)
+
+
+def _indices(batches, count):
+    return [batch["index"].tolist() for batch in itertools.islice(batches, count)]
+
+
+def test_shapes_and_types(reader):
+    batch = next(pipeline.train_batches(reader, batch_size=4, seed=0))
+    assert {name: (values.shape, values.dtype.name) for name, values in batch.items()} == {
+        "lr": ((4, 24, 72, 3), "uint8"),
+        "hr": ((4, 48, 144, 3), "uint8"),
+        "text": ((4, 7), "int32"),
+        "layout": ((4,), "int32"),
+        "scenario": ((4,), "int32"),
+        "index": ((4,), "int32"),
+        "mask": ((4,), "bool"),
+    }
+
+
+def test_an_example_is_the_frame_pair_of_its_index(root, reader):
+    by_text = {track.text: track for track in tracks.find_tracks(root, BRAZIL).tracks}
+    for index in range(pipeline.num_examples(reader)):
+        example = reader(index)
+        track = by_text[BRAZIL.decode(example["text"])]
+        assert reader.source[index // 5]["track"].decode() == track.name
+        lr, hr = track.lr[index % 5], track.hr[index % 5]
+        np.testing.assert_array_equal(example["lr"], frames.frame_array(lr.read(), lr.corners, LR_SIZE))
+        np.testing.assert_array_equal(example["hr"], frames.frame_array(hr.read(), hr.corners, HR_SIZE))
+        assert BRAZIL.layout_names[example["layout"]] == track.layout
+        assert reader.scenarios[example["scenario"]] == track.scenario
+        assert example["index"] == index
+        assert example["mask"]
+
+
+def test_only_the_two_frames_of_an_example_are_decoded(reader, monkeypatch):
+    decoded = []
+    decode = frames.decode_image
+    monkeypatch.setattr(frames, "decode_image", lambda encoded: decoded.append(encoded) or decode(encoded))
+    reader(7)
+    assert decoded == [reader.source[1]["lr"][2], reader.source[1]["hr"][2]]
+
+
+def test_the_seed_decides_the_order(reader):
+    one, again, other = (_indices(pipeline.train_batches(reader, batch_size=6, seed=seed), 5) for seed in (0, 0, 1))
+    assert one == again
+    assert one != other
+
+
+def test_each_example_once_an_epoch_and_epochs_differ(reader):
+    batches = _indices(pipeline.train_batches(reader, batch_size=10, seed=3), 9)
+    epochs = [sum(batches[i : i + 3], []) for i in (0, 3, 6)]  # noqa: RUF017
+    assert all(sorted(epoch) == list(range(30)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert epochs[0] != sorted(epochs[0])
+
+
+@pytest.mark.parametrize(
+    "batch_size", [5, 4]
+)  # 4 does not divide an epoch's share of 15: a batch holds the end of one and the start of the next
+def test_shards_share_an_epoch(reader, batch_size):
+    shards = [
+        np.ravel(_indices(pipeline.train_batches(reader, batch_size=batch_size, seed=0, shard_index=i, shard_count=2), 15))
+        for i in range(2)
+    ]
+    for epoch in range(len(shards[0]) // 15):
+        share = [shard[15 * epoch : 15 * (epoch + 1)] for shard in shards]
+        assert sorted(np.concatenate(share)) == list(range(30))
+
+
+@pytest.mark.parametrize(("batch_size", "shard_count"), [(7, 1), (4, 2), (30, 1), (64, 3)])
+def test_evaluation_sees_each_example_once(reader, batch_size, shard_count):
+    shards = [
+        list(pipeline.eval_batches(reader, batch_size=batch_size, shard_index=i, shard_count=shard_count))
+        for i in range(shard_count)
+    ]
+    assert len({len(batches) for batches in shards}) == 1
+    batches = list(itertools.chain(*shards))
+    assert all(batch["lr"].shape == (batch_size, 24, 72, 3) for batch in batches)
+    index, mask = (np.concatenate([batch[name] for batch in batches]) for name in ("index", "mask"))
+    assert sorted(index[mask]) == list(range(30))
+    assert (index[~mask] == pipeline.PADDING).all()
+
+
+def test_evaluation_goes_in_order(reader):
+    assert _indices(pipeline.eval_batches(reader, batch_size=10), 3) == np.arange(30).reshape(3, 10).tolist()
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_an_iterator_goes_on_where_another_was_left(reader, num_workers):
+    def start():
+        return contextlib.closing(pipeline.train_batches(reader, batch_size=8, seed=5, num_workers=num_workers))
+
+    with start() as batches:
+        before = _indices(batches, 5)  # in the middle of the second epoch
+        state = batches.get_state()
+        after = list(itertools.islice(batches, 4))
+    with start() as resumed:
+        resumed.set_state(state)
+        for expected, batch in zip(after, itertools.islice(resumed, 4), strict=True):
+            for name, values in expected.items():
+                np.testing.assert_array_equal(batch[name], values)
+    # and neither the state nor the workers have any part in what the batches are
+    assert before + [batch["index"].tolist() for batch in after] == _indices(
+        pipeline.train_batches(reader, batch_size=8, seed=5), 9
+    )
+
+
+def test_workers_serve_evaluation_to_its_end(reader):
+    with contextlib.closing(pipeline.eval_batches(reader, batch_size=8, num_workers=1)) as batches:
+        assert [batch["index"][0] for batch in batches] == [0, 8, 16, 24]
