@@ -1,0 +1,33 @@
+"""Times of compiled functions, taken so that two of them can be compared on a machine that others use too."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import jax
+
+
+def median_seconds(
+    calls: Mapping[str, Callable[[], object]], *, rounds: int, seconds_per_round: float, wait=jax.block_until_ready
+) -> dict[str, float]:
+    """Median time of each call over `rounds` rounds; in a round, every call runs in turn for about `seconds_per_round`.
+
+    Calls are queued and waited for together, so that the time to start one does not count where the device runs meanwhile.
+    """
+    repeats = {}
+    for name, call in calls.items():
+        wait(call())  # compiles
+        repeats[name] = max(1, int(seconds_per_round / _seconds(call, 1, wait)))
+    times = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(_seconds(call, repeats[name], wait))
+    return {name: statistics.median(samples) for name, samples in times.items()}
+
+
+def _seconds(call, repeats, wait) -> float:
+    start = time.perf_counter()
+    for _ in range(repeats):
+        result = call()
+    wait(result)
+    return (time.perf_counter() - start) / repeats

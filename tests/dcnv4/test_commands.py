@@ -1,0 +1,61 @@
+"""The package's commands, as far as they go without a GPU."""
+
+import json
+import pathlib
+import re
+
+import jax
+import pytest
+
+from dcnv4_jax import bench, gpu_check, tune
+from dcnv4_jax.workloads import WORKLOADS
+
+
+def test_bench_writes_times_of_every_implementation(tmp_path, capsys):
+    bench.main(["--workloads", "d-5", "--rounds", "1", "--seconds", "0.001", "--json", str(tmp_path / "times.json")])
+    times = json.loads((tmp_path / "times.json").read_text())
+    assert times["machine"]["jax"] == jax.__version__
+    assert {record["direction"] for record in times["records"]} == {"forward", "forward+backward"}
+    printed = capsys.readouterr().out
+    for record in times["records"]:
+        assert f"| {record['implementation']} | {record['milliseconds']:.3f} |" in printed
+        assert (record["times_faster_than_xla"] == 1) == (record["implementation"] == "xla")
+
+
+def test_bench_names_the_workloads_when_none_fits(capsys):
+    with pytest.raises(SystemExit):
+        bench.main(["--workloads", "nothing"])
+    assert "dcnv4-56x56-c128" in capsys.readouterr().err
+
+
+def test_minimum_traffic_reads_and_writes_each_array_once():
+    workload = WORKLOADS["lp-asrn-34x62-f64-b8"]
+    value, offset_mask, output = 8 * 34 * 62 * 64, 8 * 34 * 62 * 112, 8 * 34 * 62 * 64
+    assert workload.minimum_bytes("float32", backward=False) == 4 * (value + offset_mask + output)
+    both = (value + offset_mask + output) + (value + offset_mask + output) + (value + offset_mask)
+    assert workload.minimum_bytes("bfloat16", backward=True) == 2 * both
+
+
+@pytest.mark.skipif(jax.default_backend() == "gpu", reason="is about a machine without a GPU")
+@pytest.mark.parametrize("command", [gpu_check, tune])
+def test_without_a_gpu_the_commands_say_so(command, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        command.main([])
+    assert stop.value.code == 1
+    assert "JAX sees no GPU" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_gpu_check_ends_within_nine_minutes():
+    assert set(gpu_check.LIMITS) == set(gpu_check.STEPS)
+    assert sum(gpu_check.LIMITS.values()) < 9 * 60
+
+
+def test_the_readme_example_runs():
+    readme = pathlib.Path(__file__).parents[2] / "kernels/README.md"
+    (example,) = re.findall(r"```python\n(.*?)```", readme.read_text(), flags=re.DOTALL)
+    names = {}
+    exec(example, names)
+    assert names["output"].shape == (8, 34, 62, 64)
+    assert [gradient.shape for gradient in names["gradients"]] == [(8, 34, 62, 64), (8, 34, 62, 108)]
