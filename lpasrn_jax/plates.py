@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,6 +56,10 @@ class PlateFormat:
     def create(cls, alphabet: str, layouts: Mapping[str, str]) -> PlateFormat:
         """The format of a config's `plates` section."""
         return cls(alphabet, tuple(layouts.items()))
+
+    def config(self) -> dict[str, Any]:
+        """The `plates` section that `create` takes."""
+        return {"alphabet": self.alphabet, "layouts": dict(self.layouts)}
 
     @property
     def length(self) -> int:

@@ -46,6 +46,7 @@ def test_unknown_layout_lists_the_known():
 def test_another_alphabet_and_length():
     plates = PlateFormat.create("01AB", {"Tiny": "LN"})
     assert plates.length == 2
+    assert PlateFormat.create(**plates.config()) == plates
     assert plates.encode("B0").tolist() == [3, 0]
     assert plates.layout_masks().tolist() == [[[False, False, True, True], [True, True, False, False]]]
 

@@ -1,0 +1,102 @@
+"""Convolution, resampling and the small blocks of which the generator is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+# A third of LeCun's variance (PyTorch's default): the residual blocks add up, and with the whole of it the last tanh saturates.
+CONV_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+
+
+class Conv(nn.Conv):
+    """A convolution [b h w c] -> [b h w features] that keeps h and w (zero padding), 3x3 unless told otherwise."""
+
+    kernel_size: int | Sequence[int] = (3, 3)
+    kernel_init: nn.initializers.Initializer = CONV_INIT
+
+
+class StridedConv(Conv):
+    """A convolution [b h w c] -> [b h/2 w/2 features], rounded up, centred on every other pixel from the first, as in PyTorch."""
+
+    strides: int | Sequence[int] = 2
+    padding: int = 1
+
+
+def pixel_shuffle(x: Float[Array, "b h w c*r*r"], r: int) -> Float[Array, "b h*r w*r c"]:
+    """Moves channels into space: input channel c*r*r + dy*r + dx becomes pixel (dy, dx) of output channel c, as in PyTorch."""
+    b, h, w, c = x.shape
+    x = x.reshape(b, h, w, c // (r * r), r, r)
+    return x.transpose(0, 1, 4, 2, 5, 3).reshape(b, h * r, w * r, c // (r * r))
+
+
+def pixel_unshuffle(x: Float[Array, "b h*r w*r c"], r: int) -> Float[Array, "b h w c*r*r"]:
+    """The inverse of `pixel_shuffle`."""
+    b, h, w, c = x.shape
+    x = x.reshape(b, h // r, r, w // r, r, c)
+    return x.transpose(0, 1, 3, 5, 2, 4).reshape(b, h // r, w // r, c * r * r)
+
+
+def max_pool(x: Float[Array, "b h w c"], window: tuple[int, int]) -> Float[Array, "b h/wh w/ww c"]:
+    """The largest value of each window of height and width (wh, ww), side by side; sizes are rounded up.
+
+    Not `nn.max_pool`: XLA's gradient of a sliding window scatters, which takes a CPU four times as long.
+    """
+    b, h, w, c = x.shape
+    window_h, window_w = window
+    rows, columns = -(-h // window_h), -(-w // window_w)
+    missing = ((0, 0), (0, rows * window_h - h), (0, columns * window_w - w), (0, 0))
+    x = jnp.pad(x, missing, constant_values=-jnp.inf)
+    return x.reshape(b, rows, window_h, columns, window_w, c).max(axis=(2, 4))
+
+
+def resize_bilinear(x: Float[Array, "b h w c"], height: int, width: int) -> Float[Array, "b height width c"]:
+    """Bilinear resize with half-pixel centres, edges repeated, and no antialiasing when it shrinks."""
+    b, _, _, c = x.shape
+    return jax.image.resize(x, (b, height, width, c), "bilinear", antialias=False)
+
+
+def rescale_bilinear(x: Float[Array, "b h w c"], scale: float) -> Float[Array, "b h*scale w*scale c"]:
+    """Bilinear resize by a factor: output pixel i lies at (i + 0.5) / scale - 0.5 of the input.
+
+    The size is rounded down, at least 1. `resize_bilinear` to the same size would divide by the ratio of the
+    sizes instead, which differs from `scale` where the size was rounded.
+    """
+    b, h, w, c = x.shape
+    shape = (b, max(int(h * scale), 1), max(int(w * scale), 1), c)
+    factors = jnp.full(2, scale, jnp.float32)
+    return jax.image.scale_and_translate(x, shape, (1, 2), factors, jnp.zeros(2), "linear", antialias=False)
+
+
+class ShallowFeatures(nn.Module):
+    """First features of an image and an autoencoder over them: [b h w 3] -> [b h w features], any h and w."""
+
+    features: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h w f"]:
+        _, h, w, _ = image.shape
+        first = nn.relu(Conv(self.features, (5, 5), dtype=self.dtype, name="conv_first")(image))
+        x = jnp.pad(first, ((0, 0), (0, h % 2), (0, w % 2), (0, 0)), mode="reflect")
+        x = nn.relu(Conv(self.features, dtype=self.dtype, name="conv_compressed")(pixel_unshuffle(x, 2)))
+        x = pixel_shuffle(x, 2)[:, :h, :w]
+        return nn.relu(Conv(self.features, dtype=self.dtype, name="conv_final")(x)) + first
+
+
+class Upscaler(nn.Module):
+    """Features to an image `scale` times as large: [b h w features] -> [b scale*h scale*w 3]."""
+
+    features: int
+    scale: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w f"]) -> Float[Array, "b h*scale w*scale 3"]:
+        if self.scale == 4:
+            x = nn.relu(pixel_shuffle(Conv(4 * self.features, dtype=self.dtype, name="conv_double")(x), 2))
+        return pixel_shuffle(Conv(3 * 2 * 2, dtype=self.dtype, name="conv_rgb")(x), 2)

@@ -1,0 +1,134 @@
+"""The generator: a low-resolution plate in, the same plate two or four times as large out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from lpasrn_jax.models.attention import EnhancedAttention
+from lpasrn_jax.models.blocks import Conv, ShallowFeatures, Upscaler, resize_bilinear
+from lpasrn_jax.models.deform import DCNv4, OffsetDeformConv
+from lpasrn_jax.models.msca import MultiScaleCharacterAttention
+
+SCALES = (2, 4)
+
+
+class AttentiveDenseBlock(nn.Module):
+    """Residual-in-residual dense block with enhanced attention (RRDB-EA), [b h w f] -> [b h w f]."""
+
+    growth: int
+    dense_layers: int
+    attention: Callable[..., nn.Module]
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w f"]) -> Float[Array, "b h w f"]:
+        features = x.shape[-1]
+        seen = x
+        for j in range(self.dense_layers):
+            new = nn.relu(Conv(self.growth, dtype=self.dtype, name=f"dense_{j}")(seen))
+            seen = jnp.concatenate([seen, new], axis=-1)
+        y = Conv(features, dtype=self.dtype, name="dense_conv")(seen)
+        y = self.attention(name="attention")(y)
+        return Conv(features, dtype=self.dtype, name="local_conv")(y) + x
+
+
+class Generator(nn.Module):
+    """LP-ASRN's generator: [b h w 3] in [-1, 1] -> [b scale*h scale*w 3] in [-1, 1], for any h and w.
+
+    The attributes are the keys of a config's `model` section.
+
+    Attributes:
+      features: channels f of the trunk.
+      num_rrdb_blocks: RRDB-EA blocks in the trunk.
+      growth: channels that each dense layer of a block adds.
+      dense_layers: dense layers of a block.
+      scale: 2 or 4.
+      use_deformable: deformable layers in the attention; False has plain 3x3 convolutions in their place.
+      use_dcnv4: DCNv4 for those layers; False has deformable convolutions that learn offsets alone.
+      deform_groups: DCNv4's channel groups.
+      deform_implementation: implementation of `dcnv4_jax.deform_conv`.
+      deform_center_offset: grid of the offset-only layers, see `OffsetDeformConv`; 1 for weights imported from PyTorch.
+      use_character_attention: whether multi-scale character attention follows the trunk.
+      msca_scales: its scales.
+      msca_num_prototypes: its character prototypes a scale.
+      msca_prototype_guidance: whether the prototypes guide it; False leaves them out, as imported weights need.
+      dtype: of the computation; parameters are float32.
+      remat: recompute each block in the backward pass rather than keep its activations.
+    """
+
+    features: int = 64
+    num_rrdb_blocks: int = 12
+    growth: int = 32
+    dense_layers: int = 3
+    scale: int = 2
+    use_deformable: bool = True
+    use_dcnv4: bool = True
+    deform_groups: int = 4
+    deform_implementation: str = "auto"
+    deform_center_offset: int = 0
+    use_character_attention: bool = True
+    msca_scales: tuple[float, ...] = (1.0, 0.5, 0.25)
+    msca_num_prototypes: int = 36
+    msca_prototype_guidance: bool = True
+    dtype: str = "float32"
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h*scale w*scale 3"]:
+        if self.scale not in SCALES:
+            raise ValueError(f"model.scale: {self.scale} is not supported; expected one of {SCALES}")
+        if self.features % 4:
+            raise ValueError(f"model.features: {self.features} found; expected a multiple of 4, for the pixel shuffle")
+        dtype = jnp.dtype(self.dtype)
+        _, h, w, _ = image.shape
+        shallow = ShallowFeatures(self.features, dtype, name="shallow")(image)
+        x = self._deep(shallow, dtype)
+        if self.use_character_attention:
+            prototypes = self.msca_num_prototypes if self.msca_prototype_guidance else 0
+            x = MultiScaleCharacterAttention(tuple(self.msca_scales), prototypes, dtype, name="msca")(x)
+        x = Upscaler(self.features, self.scale, dtype, name="upscaler")(x)
+        # The last layer and the skip run in float32: eight bits a pixel need more than bfloat16's eight bits of mantissa.
+        detail = nn.tanh(Conv(3, dtype=jnp.float32, name="reconstruct")(x))
+        skip_weight = self.param("skip_weight", nn.initializers.constant(0.1), ())
+        skip = resize_bilinear(image.astype(jnp.float32), h * self.scale, w * self.scale)
+        return jnp.clip(detail + skip_weight * skip, -1.0, 1.0)
+
+    def _deep(self, shallow: Float[Array, "b h w f"], dtype: jnp.dtype) -> Float[Array, "b h w f"]:
+        attention = partial(
+            EnhancedAttention, position_layer=self._position_layer(dtype), position_relu=not self.use_deformable, dtype=dtype
+        )
+        block = nn.remat(AttentiveDenseBlock) if self.remat else AttentiveDenseBlock
+        x = shallow
+        for i in range(self.num_rrdb_blocks):
+            x = block(self.growth, self.dense_layers, attention, dtype, name=f"block_{i}")(x)
+        return Conv(self.features, dtype=dtype, name="deep_conv")(x) + shallow
+
+    def _position_layer(self, dtype: jnp.dtype) -> Callable[..., nn.Module]:
+        if not self.use_deformable:
+            return partial(Conv, self.features, dtype=dtype)
+        if self.use_dcnv4:
+            return partial(DCNv4, self.deform_groups, implementation=self.deform_implementation, dtype=dtype)
+        return partial(OffsetDeformConv, self.features, self.deform_center_offset, self.deform_implementation, dtype)
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Generator) if field.name not in ("parent", "name"))
+
+
+def create_generator(config: Any) -> Generator:
+    """The generator of a config's `model` section; keys of that section that belong to other networks are ignored."""
+    fields = {name: config[name] for name in FIELDS if name in config}
+    if "msca_scales" in fields:
+        fields["msca_scales"] = tuple(fields["msca_scales"])  # YAML and JSON give lists; modules are hashed
+    return Generator(**fields)
+
+
+def generator_config(model: Generator) -> dict[str, Any]:
+    """The keys of a `model` section that `create_generator` makes the same generator from."""
+    return {name: getattr(model, name) for name in FIELDS}

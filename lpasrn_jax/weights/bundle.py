@@ -1,0 +1,129 @@
+"""The form in which weights travel: `NAME.safetensors` with the parameters, `NAME.json` beside it, the card.
+
+The card says what the parameters are of: `config` has the sections `model` and `plates` of the config that made them, `about`
+whatever else a user should know, such as the source or the calibrated temperature. No code is ever stored, nor run on loading.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from flax.traverse_util import flatten_dict, unflatten_dict
+from safetensors import SafetensorError
+
+from lpasrn_jax.errors import UserError
+
+FORMAT = "lpasrn_jax weights 1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """A card's content and the parameters by network name (`generator`, `ocr`, `embedder`), float32."""
+
+    params: dict[str, Any]
+    config: dict[str, Any]
+    about: dict[str, Any]
+
+
+def save_bundle(path: str | os.PathLike, bundle: Bundle) -> pathlib.Path:
+    """Writes a bundle; a reader never meets half of one.
+
+    Args:
+      path: with the ending `.safetensors`, `.json` or none.
+
+    Returns:
+      The path of the `.safetensors` file.
+    """
+    weights, card = _paths(path)
+    tensors = {key: np.asarray(value) for key, value in flatten_dict(bundle.params, sep="/").items()}
+    content = safetensors.numpy.save(tensors)
+    # The card holds the digest of its weights, so an interruption between the two files is found on loading.
+    digest = hashlib.sha256(content).hexdigest()
+    text = json.dumps({"format": FORMAT, "sha256": digest, "config": bundle.config, "about": bundle.about}, indent=2)
+    write_atomically(weights, content)
+    write_atomically(card, text.encode() + b"\n")
+    return weights
+
+
+def load_bundle(path: str | os.PathLike) -> Bundle:
+    """Reads what `save_bundle` wrote.
+
+    Raises:
+      UserError: if a file is missing, damaged, of another format, or not its partner's.
+    """
+    weights, card = _paths(path)
+    for file in (weights, card):
+        if not file.is_file():
+            raise UserError(f"{file}: not found; a model is two files, {weights.name} and {card.name}")
+    try:
+        fields = json.loads(card.read_text())
+        found = fields["format"]
+        if found != FORMAT:
+            raise UserError(f"{card}: format {found!r} found, {FORMAT!r} expected; update lpasrn_jax or convert them again")
+        digest, config, about = fields["sha256"], fields["config"], fields["about"]
+    except (ValueError, KeyError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{card}: not a model's card ({error!r}); convert or download the model again") from error
+    content = weights.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise UserError(f"{weights}: damaged, or not the weights that {card.name} describes; convert or download the model again")
+    try:
+        tensors = safetensors.numpy.load(content)
+    except SafetensorError as error:
+        raise UserError(f"{weights}: not a safetensors file ({error})") from error
+    return Bundle(unflatten_dict(tensors, sep="/"), config, about)
+
+
+def write_atomically(path: pathlib.Path, content: bytes) -> None:
+    """Writes a file under another name in the same folder and renames it, so that it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)  # mkstemp's files are its owner's alone
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def check_params(what: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Compares two parameter trees by paths and shapes.
+
+    Args:
+      what: whose parameters they are, for the message.
+      expected: arrays or shapes, as `jax.eval_shape(model.init, ...)["params"]` gives them.
+
+    Raises:
+      UserError: naming what is missing, what is too much, and what has another shape.
+    """
+    wanted, given = flatten_dict(expected, sep="/"), flatten_dict(found, sep="/")
+    wrong = [f"{path} is missing" for path in sorted(wanted.keys() - given.keys())]
+    wrong += [f"{path} is unknown" for path in sorted(given.keys() - wanted.keys())]
+    wrong += [
+        f"{path} is {tuple(given[path].shape)}, expected {tuple(wanted[path].shape)}"
+        for path in sorted(wanted.keys() & given.keys())
+        if tuple(given[path].shape) != tuple(wanted[path].shape)
+    ]
+    if wrong:
+        raise UserError(f"{what}: parameters that do not fit the model: {'; '.join(wrong[:8])}{' ...' if len(wrong) > 8 else ''}")
+
+
+def _paths(path: str | os.PathLike) -> tuple[pathlib.Path, pathlib.Path]:
+    path = pathlib.Path(path)
+    if path.suffix in (".safetensors", ".json"):
+        path = path.with_suffix("")
+    return path.with_name(path.name + ".safetensors"), path.with_name(path.name + ".json")

@@ -1,0 +1,31 @@
+"""One way to weights, whatever form they are in."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.weights.bundle import Bundle, load_bundle
+
+BUNDLED = pathlib.Path(__file__).with_name("bundled")  # the weights that come with the package
+
+
+def load_weights(path: str | os.PathLike) -> Bundle:
+    """The weights of a bundled model's name, of a bundle's path (with or without its ending), or of an Orbax checkpoint.
+
+    Raises:
+      UserError: if there is nothing of the kind, or it is damaged.
+    """
+    for candidate in (BUNDLED / f"{path}.safetensors", pathlib.Path(f"{path}.safetensors"), pathlib.Path(path)):
+        if candidate.suffix == ".safetensors" and candidate.is_file():
+            return load_bundle(candidate)
+    if not pathlib.Path(path).is_dir():
+        names = ", ".join(sorted(file.stem for file in BUNDLED.glob("*.safetensors"))) or "none"
+        raise UserError(f"{path}: no such weights; give a bundled model ({names}), a .safetensors file or a checkpoint's folder")
+    try:
+        from lpasrn_jax.weights.orbax import load_checkpoint
+    except ImportError as error:
+        raise UserError(f"{path}: reading a training checkpoint needs Orbax: pip install 'lpasrn-jax[train]'") from error
+    checkpoint = load_checkpoint(path)
+    return Bundle(checkpoint.params, checkpoint.config.to_dict(), {"source": str(path), "step": checkpoint.step})

@@ -1,0 +1,27 @@
+"""Benchmarks that compare two things in one run: python scripts/bench.py model, or deform.
+
+model: the generator's forward pass beside PyTorch's. deform: the implementations of dcnv4_jax beside each other. What
+follows goes to the benchmark: python scripts/bench.py model --help
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BENCHMARKS = {"model": "parity.bench_generator", "deform": "dcnv4_jax.bench"}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("benchmark", choices=BENCHMARKS)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the benchmark")
+    flags = parser.parse_args()
+    # A module of its own process: parity is in the checkout and not in the package.
+    command = [sys.executable, "-m", BENCHMARKS[flags.benchmark], *flags.arguments]
+    raise SystemExit(subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Export a generator: python scripts/export.py --checkpoint runs/a/best --out generator.stablehlo
+
+The file is a serialised jax.export program: float32 [b, height, width, 3] in [-1, 1] to the same times the scale, any b.
+To run it:
+
+    program = jax.export.deserialize(pathlib.Path("generator.stablehlo").read_bytes())
+    sr = program.call(images)
+"""
+
+import argparse
+
+from lpasrn_jax.errors import UserError, one_line_errors
+from lpasrn_jax.models.generator import create_generator
+from lpasrn_jax.weights.export import write_export
+from lpasrn_jax.weights.load import load_weights
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--checkpoint", required=True, help="a bundled model's name, a .safetensors file, or a training checkpoint"
+    )
+    parser.add_argument("--out", required=True, help="the file to write")
+    parser.add_argument("--height", type=int, default=24, help="of the images that the program takes")
+    parser.add_argument("--width", type=int, default=72)
+    parser.add_argument("--platforms", nargs="+", default=["cpu", "cuda"], help="where the program is to run")
+    flags = parser.parse_args()
+    with one_line_errors():
+        bundle = load_weights(flags.checkpoint)
+        if "generator" not in bundle.params:
+            raise UserError(f"{flags.checkpoint}: holds {', '.join(bundle.params)}, but no generator to export")
+        generator = create_generator(bundle.config["model"])
+        params = bundle.params["generator"]
+        difference = write_export(flags.out, generator, params, flags.height, flags.width, flags.platforms)
+    print(f"wrote {flags.out}; largest difference from the model {difference:.1e}")
+
+
+if __name__ == "__main__":
+    main()

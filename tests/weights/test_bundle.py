@@ -1,0 +1,93 @@
+"""Bundles: whole or not at all, and never another's."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import jax
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.weights.bundle import Bundle, check_params, load_bundle, save_bundle
+from lpasrn_jax.weights.load import load_weights
+
+
+@pytest.fixture
+def bundle():
+    rng = np.random.default_rng(0)
+    conv = {"kernel": rng.normal(size=(3, 3, 2, 4)).astype(np.float32), "bias": np.zeros(4, np.float32)}
+    return Bundle({"generator": {"conv": conv}}, {"model": {"features": 4, "msca_scales": [1.0, 0.5]}}, {"temperature": 1.5})
+
+
+@pytest.mark.parametrize("name", ["a", "a.v2", "a.safetensors"])
+def test_a_bundle_comes_back(tmp_path, bundle, name):
+    path = save_bundle(tmp_path / name, bundle)
+    loaded = load_weights(tmp_path / name)
+    assert sorted(os.listdir(tmp_path)) == sorted([path.name, path.with_suffix(".json").name])
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, bundle.params)
+    assert (loaded.config, loaded.about) == (bundle.config, bundle.about)
+
+
+def test_damaged_weights_are_refused(tmp_path, bundle):
+    path = save_bundle(tmp_path / "a", bundle)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.safetensors: damaged"):
+        load_bundle(path)
+
+
+@pytest.mark.parametrize("card", ["", "[]", "{}", '{"format": "another"}'])
+def test_a_strange_card_is_refused(tmp_path, bundle, card):
+    path = save_bundle(tmp_path / "a", bundle)
+    path.with_suffix(".json").write_text(card)
+    with pytest.raises(UserError, match=r"a\.json"):
+        load_bundle(path)
+
+
+def test_a_missing_half_is_named(tmp_path, bundle):
+    path = save_bundle(tmp_path / "a", bundle)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(UserError, match=r"a\.json: not found"):
+        load_bundle(path)
+
+
+def test_an_interrupted_save_leaves_the_old_bundle(tmp_path, bundle, monkeypatch):
+    path = save_bundle(tmp_path / "a", bundle)
+    before = path.read_bytes()
+
+    def fail(source, destination):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="no space left"):
+        save_bundle(tmp_path / "a", Bundle({"ocr": {"w": np.ones(3, np.float32)}}, {}, {}))
+    assert path.read_bytes() == before
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "a.safetensors"]
+    load_bundle(path)
+
+
+def test_weights_that_are_not_there(tmp_path):
+    with pytest.raises(UserError, match="no such weights"):
+        load_weights(tmp_path / "nothing")
+
+
+def test_a_safetensors_file_with_a_card_of_its_own_digest_but_no_tensors(tmp_path, bundle):
+    path = save_bundle(tmp_path / "a", bundle)
+    path.write_bytes(safetensors.numpy.save({"x": np.zeros(1, np.float32)}))
+    with pytest.raises(UserError, match="not the weights that"):
+        load_bundle(path)
+    assert json.loads(path.with_suffix(".json").read_text())["config"] == bundle.config
+
+
+def test_parameters_that_do_not_fit_are_all_named():
+    def shape(*dimensions):
+        return jax.ShapeDtypeStruct(dimensions, np.float32)
+
+    expected = {"a": {"kernel": shape(2, 3), "bias": shape(3)}, "b": shape(1)}
+    found = {"a": {"kernel": shape(2, 4), "bias": shape(3)}, "c": shape(1)}
+    with pytest.raises(UserError, match=r"b is missing; c is unknown; a/kernel is \(2, 4\), expected \(2, 3\)"):
+        check_params("weights", expected, found)

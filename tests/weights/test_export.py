@@ -1,0 +1,58 @@
+"""The exported program gives the model's images where the package is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.models.generator import Generator, generator_config
+from lpasrn_jax.weights import export
+from lpasrn_jax.weights.bundle import Bundle, save_bundle
+from tests.models.random_params import random_params
+
+MODEL = Generator(
+    features=8, num_rrdb_blocks=1, growth=4, dense_layers=1, deform_groups=2, msca_scales=(1.0, 0.5), msca_num_prototypes=4
+)
+
+RUN_ELSEWHERE = """
+import pathlib, sys
+for package in ("lpasrn_jax", "dcnv4_jax", "flax"):
+    sys.modules[package] = None
+import numpy as np
+from jax import export
+program = export.deserialize(bytearray(pathlib.Path(sys.argv[1]).read_bytes()))
+np.save(sys.argv[3], program.call(np.load(sys.argv[2])))
+"""
+
+
+@pytest.fixture(scope="module")
+def params():
+    return random_params(MODEL, np.zeros((1, 8, 8, 3), np.float32))
+
+
+def test_the_script_exports_what_a_fresh_process_runs(tmp_path, params):
+    save_bundle(tmp_path / "small", Bundle({"generator": params}, {"model": generator_config(MODEL)}, {}))
+    command = [sys.executable, "scripts/export.py", "--checkpoint", tmp_path / "small", "--out", tmp_path / "small.stablehlo"]
+    subprocess.run([*command, "--height", "9", "--width", "14"], check=True)
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 9, 14, 3)).astype(np.float32)
+    np.save(tmp_path / "lr.npy", images)
+    arguments = [tmp_path / "small.stablehlo", tmp_path / "lr.npy", tmp_path / "sr.npy"]
+    subprocess.run([sys.executable, "-c", RUN_ELSEWHERE, *arguments], check=True)
+    np.testing.assert_allclose(np.load(tmp_path / "sr.npy"), MODEL.apply({"params": params}, images), atol=1e-5)
+
+
+def test_a_program_that_differs_is_not_written(tmp_path, params, monkeypatch):
+    right = export.export_generator
+
+    def wrong(generator, params, *rest):
+        return right(generator, jax.tree.map(lambda leaf: leaf * 1.01, params), *rest)
+
+    monkeypatch.setattr(export, "export_generator", wrong)
+    with pytest.raises(UserError, match="away from the model"):
+        export.write_export(tmp_path / "a", MODEL, params, 8, 8, ["cpu"])
+    assert not (tmp_path / "a").exists()
