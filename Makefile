@@ -14,11 +14,11 @@ quickstart: .venv/installed-train $(QUICK)/tracks/.complete
 		--split val --tfds-dir $(QUICK)/tfds --out $(QUICK)
 
 $(QUICK)/tracks/.complete: .venv/installed-train
-	$(BIN)/python scripts/make_tracks.py --out $(QUICK)/tracks --tracks 1200 --seed 1 --overwrite
+	$(BIN)/python scripts/make_tracks.py --out $(QUICK)/tracks --tracks 600 --seed 1 --overwrite
 	touch $@
 
 test: .venv/installed-test lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

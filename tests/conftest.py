@@ -56,5 +56,6 @@ def _tiny_config(tracks_root, tfds_dir):
     config.data.update(root=str(tracks_root), tfds_dir=str(tfds_dir), val_split=0.1, lr_size=(8, 24))
     config.model.update(features=8, num_rrdb_blocks=1, growth=4, dense_layers=1, deform_groups=2, msca_num_prototypes=4)
     config.train.update(log_every_steps=4)
+    config.data.augment.enabled = True
     config.stage.epochs = 2
     return config

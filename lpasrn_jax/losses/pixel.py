@@ -29,5 +29,5 @@ def ssim_loss(sr: Images, hr: Images) -> Float[Array, " b"]:
 
 
 def psnr(sr: Images, hr: Images) -> Float[Array, " b"]:
-    """Peak signal-to-noise ratio in dB of images in [-1, 1]; RGB rescaled to [0, 1], no border cropped, infinite for equal ones."""
+    """Peak signal-to-noise ratio in dB of images in [-1, 1]; RGB rescaled to [0, 1], no border cropped; infinite if equal."""
     return dm_pix.psnr((sr + 1.0) / 2.0, (hr + 1.0) / 2.0)

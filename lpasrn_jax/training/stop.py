@@ -1,0 +1,41 @@
+"""Stopping between two steps when the operating system asks for it."""
+
+from __future__ import annotations
+
+import signal
+
+import jax
+from jax.experimental import multihost_utils
+
+
+class StopRequest:
+    """While entered, remembers SIGTERM and SIGINT instead of dying of them; a second one kills as usual.
+
+    In a job of several processes JAX agrees with the others on the step to stop at, so that all of them save the same one.
+    """
+
+    def __init__(self):
+        self._received = False
+        self._previous = {}
+
+    def __enter__(self) -> StopRequest:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._previous[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._restore()
+
+    def _receive(self, *_) -> None:
+        self._received = True
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def at(self, step: int) -> bool:
+        """Whether to save and stop after `step`."""
+        if jax.process_count() > 1:
+            return multihost_utils.reached_preemption_sync_point(step)
+        return self._received

@@ -1,0 +1,42 @@
+"""TensorBoard beside a run, on the first free port."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import socket
+import subprocess
+import sys
+
+HOST = "localhost"
+PORTS_TRIED = 100
+
+
+def free_port(first: int) -> int:
+    """The first port from `first` on that nothing listens on.
+
+    Raises:
+      OSError: when a hundred in a row are taken.
+    """
+    for port in range(first, first + PORTS_TRIED):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            return port
+    raise OSError(f"ports {first} to {first + PORTS_TRIED - 1} are all in use")
+
+
+@contextlib.contextmanager
+def tensorboard(logdir: pathlib.Path, first_port: int):
+    """Runs TensorBoard on `logdir` while the context is open, and prints its address."""
+    port = free_port(first_port)
+    if port != first_port:
+        print(f"port {first_port} is in use; TensorBoard takes {port}")
+    command = [sys.executable, "-m", "tensorboard.main", f"--logdir={logdir}", f"--host={HOST}", f"--port={port}"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    print(f"TensorBoard: http://{HOST}:{port}", flush=True)
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait()

@@ -1,0 +1,31 @@
+"""Judge a checkpoint: python scripts/evaluate.py --checkpoint runs/a/best --data-root data/val
+
+Writes metrics.json, report.md and pictures into --out, by default CHECKPOINT_evaluation.
+"""
+
+import argparse
+
+from lpasrn_jax import runtime
+from lpasrn_jax.errors import one_line_errors
+from lpasrn_jax.evaluation.evaluate import SPLITS, evaluate
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--checkpoint", required=True, help="a checkpoint, such as runs/a/best")
+    parser.add_argument("--data-root", required=True, help="folder of tracks with HR frames")
+    parser.add_argument("--out", help="where the report goes; CHECKPOINT_evaluation if not given")
+    parser.add_argument("--split", default="all", choices=SPLITS, help="the part of the tracks that training left out, or used")
+    parser.add_argument("--tfds-dir", default="", help="where the prepared set goes; TFDS's own default if not given")
+    flags = parser.parse_args()
+    runtime.enable_compilation_cache()
+    out = flags.out or f"{flags.checkpoint.rstrip('/')}_evaluation"
+    with one_line_errors():
+        found = evaluate(flags.checkpoint, flags.data_root, out, split=flags.split, tfds_dir=flags.tfds_dir)
+    for metric in ("psnr", "ssim"):
+        print(f"{metric}  bicubic {found[metric]['bicubic']:.4f}  SR {found[metric]['sr']:.4f}")
+    print(f"report: {out}/report.md")
+
+
+if __name__ == "__main__":
+    main()

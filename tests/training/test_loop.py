@@ -1,0 +1,114 @@
+"""Training as a whole: it learns, it stops and continues bit by bit, and it refuses what it can't use."""
+
+import json
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.training import optim
+from lpasrn_jax.training.loop import train_and_evaluate
+from lpasrn_jax.training.reporting import NonFiniteLossError
+from lpasrn_jax.training.stop import StopRequest
+from lpasrn_jax.weights.orbax import load_checkpoint
+
+STAGE = "warmup"
+
+
+def assert_equal_trees(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_it_learns_and_leaves_the_best_model(trained, tiny_config, tmp_path):
+    model = load_checkpoint(trained / "best")
+    assert model.config.model.to_dict() == as_json(tiny_config.model)
+    tiny_config.stage.epochs = 1
+    assert score(trained) > train_and_evaluate(tiny_config, str(tmp_path))["best"]
+
+
+def as_json(section):
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in section.to_dict().items()}
+
+
+def score(workdir):
+    """The validation score of a run's best checkpoint."""
+    return json.loads((workdir / "best/metrics/metrics").read_text())["psnr/sr"]
+
+
+def test_a_stopped_run_continues_bit_by_bit(trained, tiny_config, tmp_path, monkeypatch):
+    with monkeypatch.context() as stopping:
+        stopping.setattr(StopRequest, "at", lambda self, step: step == 5)  # in the middle of the first epoch
+        train_and_evaluate(tiny_config, str(tmp_path))
+    assert load_checkpoint(tmp_path / STAGE / "last").step == 5
+    progress = train_and_evaluate(tiny_config, str(tmp_path))
+    assert progress == {"best": score(trained), "stale": 0}
+    stopped, whole = (load_checkpoint(workdir / STAGE / "last") for workdir in (tmp_path, trained))
+    assert stopped.step == whole.step > 5
+    assert_equal_trees(stopped.params, whole.params)
+
+
+def test_a_finished_run_started_again_changes_nothing(trained, tiny_config, tmp_path):
+    shutil.copytree(trained, tmp_path / "run", symlinks=True)
+    assert train_and_evaluate(tiny_config, str(tmp_path / "run"))["best"] == score(trained)
+    last, before = (load_checkpoint(workdir / STAGE / "last") for workdir in (tmp_path / "run", trained))
+    assert_equal_trees(last.params, before.params)
+
+
+def test_a_run_can_start_from_other_weights(trained, tiny_config, tmp_path):
+    tiny_config.update(init_from=str(trained / "best"))
+    tiny_config.stage.update(epochs=1, lr=0.0)
+    assert train_and_evaluate(tiny_config, str(tmp_path))["best"] == pytest.approx(score(trained), abs=1e-3)
+
+
+def test_weights_of_another_model_name_the_overrides_that_fit(trained, tiny_config, tmp_path):
+    tiny_config.update(init_from=str(trained / "best"))
+    tiny_config.model.update(features=12, use_dcnv4=False)
+    with pytest.raises(UserError, match=r"another model; give --config\.model\.features=8 --config\.model\.use_dcnv4=True"):
+        train_and_evaluate(tiny_config, str(tmp_path))
+
+
+def test_another_config_does_not_continue_a_run(trained, tiny_config):
+    tiny_config.stage.lr = 5e-4
+    with pytest.raises(UserError, match=r"stage\.lr=0\.002, this config has stage\.lr=0\.0005"):
+        train_and_evaluate(tiny_config, str(trained))
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tiny_config, tmp_path, monkeypatch):
+    def explodes_in_the_second_epoch(stage, steps_per_epoch):
+        return lambda step: jnp.where(step > steps_per_epoch, jnp.inf, stage.lr)
+
+    monkeypatch.setitem(optim.SCHEDULES, "step", explodes_in_the_second_epoch)
+    with pytest.raises(NonFiniteLossError, match="_loss is nan at step"):
+        train_and_evaluate(tiny_config, str(tmp_path))
+    kept = load_checkpoint(tmp_path / "best")
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(kept.params))
+
+
+def test_it_stops_after_validations_without_a_better_one(trained, tiny_config, tmp_path):
+    tiny_config.stage.update(lr=0.0, epochs=9)
+    tiny_config.train.early_stop = 2
+    assert train_and_evaluate(tiny_config, str(tmp_path))["stale"] == 2
+    steps_per_epoch = load_checkpoint(trained / STAGE / "last").step // 2
+    assert load_checkpoint(tmp_path / STAGE / "last").step == 3 * steps_per_epoch
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"train.batch_size": 6}, "train.batch_size: 6 can't be spread over 4 devices"),
+    ({"train.batch_size": 4000}, "train.batch_size: 4000 is more than the"),
+    ({"data.val_split": 0.0}, "data.val_split: 0.0 leaves no plate for validation"),
+    ({"data.root": "/nowhere"}, "data.root: /nowhere does not exist"),
+    ({"stage.loss_components": ("l2",)}, "stage.loss_components: 'l2' found"),
+])  # fmt: skip
+def test_what_cannot_be_used_is_named(tiny_config, tmp_path, change, message):
+    tiny_config.update_from_flattened_dict(change)
+    with pytest.raises(UserError, match=message):
+        train_and_evaluate(tiny_config, str(tmp_path))
+
+
+def test_a_workdir_that_cannot_be_written(tiny_config, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="--workdir=.*file/run: cannot be written"):
+        train_and_evaluate(tiny_config, str(tmp_path / "file" / "run"))
