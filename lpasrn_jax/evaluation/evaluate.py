@@ -73,7 +73,7 @@ def score_images(generator: Generator, params, reader: pipeline.FramePairReader)
     @jax.jit
     def score(params, lr: Array, hr: Array):
         lr, hr = images.to_float(lr), images.to_float(hr)
-        made = {"bicubic": images.bicubic_upscale(lr, generator.scale), "sr": generator.apply({"params": params}, lr)}
+        made = metrics.judged_images(generator, params, lr)
         return {"lr": lr, **made, "hr": hr}, metrics.image_scores(made, hr)
 
     parts = []

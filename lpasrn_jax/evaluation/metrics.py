@@ -1,14 +1,22 @@
-"""Figures that say how good an image is; each is one value an example."""
+"""What is judged, and the figures that judge it; each is one value an example."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from jaxtyping import Array, Float
 
+from lpasrn_jax import images
 from lpasrn_jax.losses import pixel
+from lpasrn_jax.models.generator import Generator
 
 IMAGE_METRICS = {"psnr": pixel.psnr, "ssim": pixel.ssim}
+
+
+def judged_images(generator: Generator, params: Any, lr: Float[Array, "b h w 3"]) -> dict[str, Float[Array, "b rh rw 3"]]:
+    """LR images in [-1, 1] enlarged in the two ways that are compared: `bicubic`, and `sr` by the generator."""
+    return {"bicubic": images.bicubic_upscale(lr, generator.scale), "sr": generator.apply({"params": params}, lr)}
 
 
 def image_scores(

@@ -49,11 +49,8 @@ def validation_step(params, batch: Batch, *, generator: Generator) -> tuple[Metr
 
     Examples whose `mask` is False only fill up the last batch and count nothing.
     """
-    lr, hr = images.to_float(batch["lr"]), images.to_float(batch["hr"])
-    made = {
-        "bicubic": images.bicubic_upscale(lr, generator.scale),
-        "sr": generator.apply({"params": params}, lr),
-    }
+    hr = images.to_float(batch["hr"])
+    made = metrics.judged_images(generator, params, images.to_float(batch["lr"]))
     mask = batch["mask"].astype(jnp.float32)
     sums = {"count": jnp.sum(mask)}
     for metric, by_kind in metrics.image_scores(made, hr).items():
