@@ -99,14 +99,37 @@ def test_sigterm_saves_and_exits_with_0(tracks_root, tmp_path):
     process = subprocess.Popen(command("train", *arguments, "--config.stage.epochs=100000", "--tensorboard=false"), cwd=ROOT)
     try:
         first = tmp_path / "run/warmup/best"  # the first epoch has ended
-        deadline = time.monotonic() + 200
-        while not first.exists() and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.1)
+        wait_for(first, process)
         process.send_signal(signal.SIGTERM)
         assert process.wait(100) == 0
     finally:
         process.kill()
     assert load_checkpoint(tmp_path / "run/warmup/last").step >= load_checkpoint(first).step > 0
+
+
+def test_two_processes_train_one_model_and_stop_at_the_same_step(tracks_root, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    arguments = [*TINY, f"--config.data.root={tracks_root}", f"--config.data.tfds_dir={tmp_path}", f"--workdir={tmp_path}/run"]
+    arguments += ["--config.stage.epochs=100000", "--tensorboard=false", f"--coordinator=localhost:{port}", "--num_processes=2"]
+    job = [subprocess.Popen(command("train", *arguments, f"--process_id={i}"), cwd=ROOT) for i in range(2)]
+    try:
+        wait_for(tmp_path / "run/warmup/best", job[0])
+        job[1].send_signal(signal.SIGTERM)
+        assert [process.wait(100) for process in job] == [0, 0]
+    finally:
+        for process in job:
+            process.kill()
+    saved = tmp_path / "run/warmup/last/data"
+    assert sorted(file.name for file in saved.glob("process_*")) == ["process_0-of-2.json", "process_1-of-2.json"]
+
+
+def wait_for(path, process):
+    """Until there is something at `path`, or the process has ended."""
+    deadline = time.monotonic() + 200
+    while not path.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.1)
 
 
 def test_evaluate_prints_its_figures_and_names_its_report(trained, tracks_root, tmp_path):

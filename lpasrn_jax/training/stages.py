@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 from typing import Any
 
+import jax
 import ml_collections
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.training.checkpoints import link
+from lpasrn_jax.weights.bundle import write_atomically
 
 CONFIG_FILE = "config.json"
 
@@ -28,10 +29,9 @@ def open_stage(workdir: str, config: ml_collections.ConfigDict) -> pathlib.Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         _check_same_run(directory, config)
-        fresh = directory / f".{CONFIG_FILE}"
-        fresh.write_text(json.dumps(config.to_dict(), indent=2) + "\n")
-        os.replace(fresh, directory / CONFIG_FILE)
-        link(directory.parent / "best", pathlib.Path(config.stage.name) / "best")
+        if jax.process_index() == 0:
+            write_atomically(directory / CONFIG_FILE, json.dumps(config.to_dict(), indent=2).encode() + b"\n")
+            link(directory.parent / "best", pathlib.Path(config.stage.name) / "best")
     except OSError as error:
         raise UserError(f"--workdir={workdir}: cannot be written ({error.strerror}); choose a folder that can") from error
     return directory
