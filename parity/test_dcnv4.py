@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import functools
 import pathlib
 
+import jax
 import numpy as np
 import pytest
+import torch
 
-from dcnv4_jax import deform_conv
+from dcnv4_jax import bench, deform_conv, gpu_check, official
+from dcnv4_jax.workloads import WORKLOADS
 from lpasrn_jax.models.deform import DCNv4
 from lpasrn_jax.weights.torch_names import dcnv4_names
 from parity import compare, reference_dcnv4
@@ -32,13 +37,39 @@ def test_module_equals_the_official_semantics(options, check):
     check(options, compare.compare(reference, DCNv4(groups=3, **flax_arguments), names, FEATURES, compare.layer_points(names)))
 
 
-GOLDEN = sorted((pathlib.Path(__file__).parent / "golden").glob("*.npz"))
+GOLDEN = sorted((pathlib.Path(__file__).parent / "golden").glob("*.npz"))  # from `python -m dcnv4_jax.gpu_check`
+RESULTS = ("output", "grad_value", "grad_offset_mask")
+
+
+def golden_errors(path: pathlib.Path) -> dict[str, float]:
+    """Largest difference of the operator from a file's arrays, relative to the largest value, by `workload/result`."""
+    golden = np.load(path)
+    errors = {}
+    for name in sorted({key.partition("/")[0] for key in golden}):
+        operator = functools.partial(deform_conv, **vars(WORKLOADS[name].spec), implementation="xla")
+        output, pull = jax.vjp(operator, golden[f"{name}/value"], golden[f"{name}/offset_mask"])
+        for result, ours in zip(RESULTS, (output, *pull(golden[f"{name}/grad"])), strict=True):
+            theirs = golden[f"{name}/{result}"]
+            errors[f"{name}/{result}"] = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+    return errors
 
 
 @pytest.mark.skipif(not GOLDEN, reason="parity/golden holds no arrays of the official CUDA kernel")
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_operator_equals_the_official_kernel(path):
-    golden = np.load(path)
-    settings = {name: golden[name].item() for name in ("groups", "offset_scale", "remove_center")}
-    actual = deform_conv(golden["value"], golden["offset_mask"], implementation="xla", **settings)
-    np.testing.assert_allclose(actual, golden["output"], rtol=1e-5, atol=1e-5)
+    assert max(golden_errors(path).values()) < 1e-5
+
+
+@pytest.mark.parametrize("spoilt", RESULTS)
+def test_a_difference_from_the_golden_arrays_is_seen(tmp_path, spoilt, monkeypatch):
+    def stand_in(workload, direction, *problem):
+        results = dict(zip(RESULTS, jax.tree.leaves(bench.run(workload, direction, "xla", *problem)), strict=True))
+        results[spoilt] = results[spoilt] + 1e-2 * results[spoilt].max()
+        torch_results = [torch.from_numpy(np.array(array)) for array in results.values()]
+        return lambda: (torch_results[0], tuple(torch_results[1:]))
+
+    monkeypatch.setattr(official, "unavailable", lambda workload: "")
+    monkeypatch.setattr(official, "bind", stand_in)
+    gpu_check.write_golden(argparse.Namespace(out=tmp_path))
+    errors = golden_errors(tmp_path / "golden/dcnv4_official.npz")
+    assert {name for name, error in errors.items() if error > 1e-5} == {f"{name}/{spoilt}" for name in gpu_check.GOLDEN}

@@ -27,7 +27,7 @@ import numpy as np
 
 from dcnv4_jax import bench, official, triton, tune
 from dcnv4_jax.api import available
-from dcnv4_jax.workloads import LP_ASRN, ODD, PUBLISHED, WORKLOADS
+from dcnv4_jax.workloads import LP_ASRN, ODD, PUBLISHED, WORKLOADS, Workload
 
 LIMITS = {"tests": 150, "official": 120, "agreement": 70, "golden": 30, "tune": 80, "bench": 80}  # seconds, 530 in all
 TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2}
@@ -53,9 +53,7 @@ def check_agreement(options) -> None:
     errors = {}
     for workload in (*ODD, *(w for w in LP_ASRN if w.batch == 1), *(dataclasses.replace(w, batch=2) for w in PUBLISHED)):
         for dtype in TOLERANCE:
-            # Offsets in steps of 1/64, so that both sides sample next to integers alike, where the gradient jumps.
-            value, offset_mask, grad = workload.arrays(0, dtype)
-            problem = value, (jnp.round(offset_mask.astype(jnp.float32) * 64) / 64).astype(dtype), grad
+            problem = _problem(workload, dtype)
             results = {
                 name: jax.jit(functools.partial(bench.run, workload, bench.DIRECTIONS[1], name))(*problem)
                 for name in ("triton", "xla")
@@ -71,14 +69,14 @@ def check_agreement(options) -> None:
 
 
 def write_golden(options) -> None:
-    """Writes what the official package computes, for comparisons on machines without a GPU."""
+    """Writes what the official package computes, for machines without a GPU: a checkout keeps it as parity/golden."""
     arrays = {}
     for name in GOLDEN:
         workload = WORKLOADS[name]
         if reason := official.unavailable(workload):
             print(f"left out: {reason}")
             return
-        problem = workload.arrays(0)
+        problem = _problem(workload, "float32")
         output, (grad_value, grad_offset_mask) = jax.tree.map(
             _from_torch, official.bind(workload, bench.DIRECTIONS[1], *problem)()
         )
@@ -158,6 +156,12 @@ def _run_step(step: str, options) -> dict[str, str | float]:
             outcome = f"stopped after {LIMITS[step]} s, see {step}.log"
     print(f"{step}: {outcome}", flush=True)
     return {"outcome": outcome, "seconds": round(time.monotonic() - start, 1)}
+
+
+def _problem(workload: Workload, dtype: str) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Arrays of a workload, offsets in steps of 1/64: beside an integer, where the gradient jumps, all sides then round alike."""
+    value, offset_mask, grad = workload.arrays(0, dtype)
+    return value, (jnp.round(offset_mask.astype(jnp.float32) * 64) / 64).astype(dtype), grad
 
 
 def _largest_errors(results, expected) -> list[float]:
