@@ -3,6 +3,7 @@ the weights of `init_from`, or random ones."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,12 +57,12 @@ def _stored_params(config: ml_collections.ConfigDict, expected: dict[str, Params
 
 def _check_same_model(config: ml_collections.ConfigDict, stored: Mapping[str, Any]) -> None:
     """Names every override that would make the config's model the stored one."""
-    mine = {name: _as_list(value) for name, value in config.model.items() if name not in FREE_MODEL_KEYS}
-    other = {name: _as_list(stored[name]) for name in mine if name in stored}
-    overrides = [f"--config.model.{name}={value}" for name, value in other.items() if value != mine[name]]
+    mine = {name: _as_tuple(value) for name, value in config.model.items() if name not in FREE_MODEL_KEYS}
+    other = {name: _as_tuple(stored[name]) for name in mine if name in stored}
+    overrides = [shlex.quote(f"--config.model.{name}={value}") for name, value in other.items() if value != mine[name]]
     if overrides:
         raise UserError(f"init_from: {config.init_from} is of another model; give {' '.join(overrides)}")
 
 
-def _as_list(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value  # JSON gives lists

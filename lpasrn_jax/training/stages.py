@@ -39,7 +39,8 @@ def open_stage(workdir: str, config: ml_collections.ConfigDict) -> pathlib.Path:
 
 def _check_same_run(directory: pathlib.Path, config: ml_collections.ConfigDict) -> None:
     file = directory / CONFIG_FILE
-    if not file.exists():
+    has_begun = any(step.name.isdigit() for step in directory.glob("checkpoints/*"))
+    if not file.exists() or not has_begun:
         return
     old, new = _flat(json.loads(file.read_text())), _flat(json.loads(json.dumps(config.to_dict())))
     for key in sorted(old.keys() | new.keys()):
