@@ -16,10 +16,10 @@ DATA_AXIS = "data"
 
 def enable_compilation_cache() -> None:
     """Keep compiled programs between runs, in JAX_COMPILATION_CACHE_DIR or the user's cache folder."""
-    if jax.config.jax_compilation_cache_dir:
-        return
     # The address of a partitioning callback, dcnv4_jax's among them, is another in each process; leave it out of the key.
     jax.config.update("jax_remove_custom_partitioning_ptr_from_cache_key", True)
+    if jax.config.jax_compilation_cache_dir:
+        return
     caches = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
     jax.config.update("jax_compilation_cache_dir", str(caches / "lpasrn_jax" / "xla"))
 
