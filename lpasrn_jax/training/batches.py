@@ -35,11 +35,12 @@ def steps_per_epoch(tracks: PreparedTracks, config: ml_collections.ConfigDict) -
 
 def training_batches(tracks: PreparedTracks, config: ml_collections.ConfigDict) -> grain.DatasetIterator:
     """Shuffled batches without end; the iterator's state can be saved."""
-    return pipeline.train_batches(_reader(tracks.train, tracks, config), seed=config.seed, **_share(config))
+    reader = _reader(tracks.train, tracks, config)
+    return pipeline.train_batches(reader, seed=config.seed, num_workers=config.data.num_workers, **_share(config))
 
 
 def validation_batches(tracks: PreparedTracks, config: ml_collections.ConfigDict) -> grain.DatasetIterator:
-    """Each validation example once; the last batch is filled up with examples whose `mask` is False."""
+    """Each validation example once, decoded in this process; the last batch is filled up with examples whose `mask` is False."""
     return pipeline.eval_batches(_reader(tracks.val, tracks, config), **_share(config))
 
 
@@ -62,7 +63,6 @@ def _reader(source: Sequence[Record], tracks: PreparedTracks, config: ml_collect
 def _share(config: ml_collections.ConfigDict) -> dict[str, int]:
     return {
         "batch_size": config.train.batch_size // jax.process_count(),
-        "num_workers": config.data.num_workers,
         "shard_index": jax.process_index(),
         "shard_count": jax.process_count(),
     }

@@ -24,9 +24,13 @@ FREE_MODEL_KEYS = ("dtype", "remat", "deform_implementation")
 
 
 def initial_state(
-    generator: Generator, optimizer: optax.GradientTransformation, config: ml_collections.ConfigDict, mesh: jax.sharding.Mesh
+    generator: Generator,
+    optimizer: optax.GradientTransformation,
+    config: ml_collections.ConfigDict,
+    mesh: jax.sharding.Mesh,
+    init_from: str,
 ) -> TrainState:
-    """The state at step 0, the same on each device.
+    """The state at step 0, the same on each device; `init_from` empty for random parameters.
 
     Raises:
       UserError: for an `init_from` that can't be read, or holds a generator of another kind.
@@ -37,7 +41,7 @@ def initial_state(
         return {"generator": generator.init(jax.random.key(config.seed), image)["params"]}
 
     everywhere = runtime.replicated(mesh)
-    if config.init_from:
+    if init_from:
         params = jax.device_put(_stored_params(config, jax.eval_shape(random_params)), everywhere)
     else:
         params = jax.jit(random_params, out_shardings=everywhere)()

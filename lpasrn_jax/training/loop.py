@@ -53,11 +53,12 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, tenso
         functools.partial(steps.train_step, generator=generator, optimizer=optimizer, config=frozen), donate_argnums=0
     )
     validation = Validation(generator, tracks, config, mesh)
-    state = initial_state(generator, optimizer, config, mesh)
     progress: Progress = {"best": None, "stale": 0}
 
     with Checkpoints(directory, config) as checkpoints, StopRequest() as stop:
-        if checkpoints.latest_step() is not None:
+        resuming = checkpoints.latest_step() is not None
+        state = initial_state(generator, optimizer, config, mesh, init_from="" if resuming else config.init_from)
+        if resuming:
             state, progress = checkpoints.restore(state, train_batches)
         first_step = int(state.step)
         with Reporter(directory, first_step, num_steps, tensorboard_port) as reporter:

@@ -59,9 +59,13 @@ def test_a_finished_run_started_again_changes_nothing(trained, tiny_config, tmp_
 
 
 def test_a_run_can_start_from_other_weights(trained, tiny_config, tmp_path):
-    tiny_config.update(init_from=str(trained / "best"))
+    shutil.copytree(trained, tmp_path / "weights", symlinks=True)
+    tiny_config.update(init_from=str(tmp_path / "weights/best"))
     tiny_config.stage.update(epochs=1, lr=0.0)
-    assert train_and_evaluate(tiny_config, str(tmp_path))["best"] == pytest.approx(score(trained), abs=1e-3)
+    progress = train_and_evaluate(tiny_config, str(tmp_path / "run"))
+    assert progress["best"] == pytest.approx(score(trained), abs=1e-3)
+    shutil.rmtree(tmp_path / "weights")  # a run that has begun continues from its own checkpoint and needs them no more
+    assert train_and_evaluate(tiny_config, str(tmp_path / "run")) == progress
 
 
 def test_weights_of_another_model_name_the_overrides_that_fit(trained, tiny_config, tmp_path):
