@@ -1,36 +1,170 @@
-"""The one place where losses meet weights, masks and means."""
+"""The one place where losses meet weights, warm-up, masks and means.
+
+A stage lists components; a component is one or more terms, each with its weight. Which images the networks must read or embed
+for them is known before anything is computed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import ml_collections
+from jaxtyping import Array, Bool, Float, Int
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.losses import pixel
-
-LOSSES: dict[str, Callable] = {"l1": pixel.l1, "ssim": pixel.ssim_loss}
+from lpasrn_jax.losses import ctc, embedding, lcofl, pixel
 
 
-def check_components(components: Sequence[str]) -> None:
-    """Raise UserError for an empty list or a name that is no loss."""
-    unknown = [name for name in components if name not in LOSSES]
-    if unknown or not components:
-        found = unknown[0] if unknown else "an empty list"
-        raise UserError(f"stage.loss_components: {found!r} found; expected some of {', '.join(LOSSES)}")
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """What the losses of one batch look at.
+
+    Attributes:
+      images: in [-1, 1] by kind: `hr`; `sr` of the generator; `other_hr`, another frame of the same track.
+      slots: slot logits by kind of image, as far as `images_read` asks for them.
+      ctc: CTC logits, likewise.
+      embeddings: by kind of image, as far as `images_embedded` asks for them.
+      text: what the plates say.
+      class_weights: how much a character weighs in LCOFL.
+      is_digit: which classes are digits.
+    """
+
+    images: Mapping[str, Float[Array, "b h w 3"]]
+    slots: Mapping[str, Float[Array, "b k v"]]
+    ctc: Mapping[str, Float[Array, "b t v+1"]]
+    embeddings: Mapping[str, Float[Array, "b d"]]
+    text: Int[Array, "b k"]
+    class_weights: Float[Array, " v"]
+    is_digit: Bool[Array, " v"]
+
+
+class Term(NamedTuple):
+    """A weight and one value an example."""
+
+    weight: Float[Array, ""] | float
+    values: Float[Array, " b"]
+
+
+Config = ml_collections.ConfigDict | ml_collections.FrozenConfigDict
+
+
+class Component(NamedTuple):
+    """
+    networks: whose outputs it needs.
+    read: the kinds of image that the OCR must read for it, given the stage's section.
+    embedded: the kinds of image that must be embedded.
+    terms: the terms by name, from the outputs, the config and the epochs done.
+    """
+
+    networks: tuple[str, ...]
+    read: Callable[[Config], tuple[str, ...]]
+    embedded: tuple[str, ...]
+    terms: Callable[[Outputs, Config, Float[Array, ""]], dict[str, Term]]
+
+
+def _l1(made: Outputs, config: Config, epoch) -> dict[str, Term]:
+    return {"l1": Term(config.loss.lambda_l1, pixel.l1(made.images["sr"], made.images["hr"]))}
+
+
+def _lcofl(made: Outputs, config: Config, epoch) -> dict[str, Term]:
+    loss, slots = config.loss, made.slots["sr"]
+    return {
+        "classification": Term(loss.lambda_lcofl, lcofl.classification_loss(slots, made.text, made.class_weights)),
+        "layout": Term(
+            loss.lambda_lcofl * loss.lambda_layout,
+            lcofl.layout_penalty(slots, made.text, made.is_digit, loss.layout_beta),
+        ),
+        "ssim": Term(loss.lambda_lcofl * loss.lambda_ssim, pixel.ssim_loss(made.images["sr"], made.images["hr"])),
+    }
+
+
+def _ctc(made: Outputs, config: Config, epoch) -> dict[str, Term]:
+    weight = config.loss.lambda_ctc
+    return {f"ctc_{kind}": Term(weight, ctc.ctc_loss(made.ctc[kind], made.text)) for kind in config.stage.reads}
+
+
+def _slots(made: Outputs, config: Config, epoch) -> dict[str, Term]:
+    weight = config.loss.lambda_slots
+    return {f"slots_{kind}": Term(weight, lcofl.classification_loss(made.slots[kind], made.text)) for kind in config.stage.reads}
+
+
+def _embedding(made: Outputs, config: Config, epoch) -> dict[str, Term]:
+    loss = config.loss
+    weight = (
+        loss.lambda_embed * jnp.minimum(epoch / loss.embed_warmup_epochs, 1.0) if loss.embed_warmup_epochs else loss.lambda_embed
+    )
+    values = embedding.consistency_loss(made.embeddings["sr"], made.embeddings["hr"], made.text, loss.embed_margin)
+    return {"embedding": Term(weight, values)}
+
+
+def _contrastive(made: Outputs, config: Config, epoch) -> dict[str, Term]:
+    loss, embeddings = config.loss, made.embeddings
+    values = embedding.consistency_loss(embeddings["hr"], embeddings["other_hr"], made.text, loss.embed_margin)
+    return {"contrastive": Term(loss.lambda_contrastive, values)}
+
+
+COMPONENTS = {
+    "l1": Component(("generator",), lambda stage: (), (), _l1),
+    "lcofl": Component(("generator", "ocr"), lambda stage: ("sr",), (), _lcofl),
+    "ctc": Component(("ocr",), lambda stage: tuple(stage.reads), (), _ctc),
+    "slots": Component(("ocr",), lambda stage: tuple(stage.reads), (), _slots),
+    "embedding": Component(("generator", "embedder"), lambda stage: (), ("sr", "hr"), _embedding),
+    "contrastive": Component(("embedder",), lambda stage: (), ("hr", "other_hr"), _contrastive),
+}
+
+
+def check_components(stage: Config) -> None:
+    """Raise UserError for a component that is unknown or needs what the stage does not have."""
+    names = stage.loss_components
+    unknown = [name for name in names if name not in COMPONENTS]
+    if unknown or not names:
+        found = repr(unknown[0]) if unknown else "an empty list"
+        raise UserError(f"stage.loss_components: {found} found; expected some of {', '.join(COMPONENTS)}")
+    for name in names:
+        missing = [network for network in COMPONENTS[name].networks if network not in stage.networks]
+        if missing:
+            raise UserError(
+                f"stage.loss_components: {name!r} needs the {missing[0]}; add it to stage.networks, or leave {name} out"
+            )
+    makes = {"hr", "sr"} if "generator" in stage.networks else {"hr"}
+    if set(stage.reads) - makes:
+        raise UserError(f"stage.reads: {tuple(stage.reads)} found; expected some of {', '.join(sorted(makes))}")
+    if stage.hard_mining.enabled and "lcofl" not in names:
+        raise UserError("stage.hard_mining.enabled: nothing reads the SR images it ranks; add lcofl to stage.loss_components")
+    if {"ctc", "slots"} & set(names) and not stage.reads:
+        raise UserError("stage.reads: empty; the components ctc and slots need images to read: hr, sr, or both")
+
+
+def images_read(stage: Config) -> tuple[str, ...]:
+    """The kinds of image that the OCR reads in training."""
+    return tuple(sorted({kind for name in stage.loss_components for kind in COMPONENTS[name].read(stage)}))
+
+
+def images_embedded(stage: Config) -> tuple[str, ...]:
+    """The kinds of image that the embedder sees in training."""
+    return tuple(sorted({kind for name in stage.loss_components for kind in COMPONENTS[name].embedded}))
 
 
 def compose(
-    terms: Mapping[str, Float[Array, " b"]], weights: Mapping[str, float] | None = None
+    made: Outputs, config: Config, epoch: Float[Array, ""], mask: Bool[Array, " b"]
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """The weighted sum of the terms' means over the batch, and each mean by name for the log.
+    """The weighted sum of all terms' means over the examples in `mask`, and each mean, unweighted, by name.
 
     Args:
-      terms: one value an example and term.
-      weights: a factor a term; 1 where a term has none.
+      made: the networks' outputs.
+      config: sections `loss` and `stage`.
+      epoch: epochs done, with fraction; warm-ups follow it.
+      mask: False for examples that count nothing.
     """
-    means = {name: jnp.mean(values) for name, values in terms.items()}
-    weights = weights or {}
-    total = sum(weights.get(name, 1.0) * mean for name, mean in means.items())
-    return total, means
+    terms: dict[str, Term] = {}
+    for name in config.stage.loss_components:
+        terms |= COMPONENTS[name].terms(made, config, epoch)
+    means = {name: _masked_mean(term.values, mask) for name, term in terms.items()}
+    return sum(term.weight * means[name] for name, term in terms.items()), means
+
+
+def _masked_mean(values: Float[Array, " b"], mask: Bool[Array, " b"]) -> Float[Array, ""]:
+    return jnp.sum(jnp.where(mask, values, 0.0)) / jnp.maximum(jnp.sum(mask), 1)

@@ -88,7 +88,7 @@ BACKBONES = {"resnet18": ResNet18, "lightweight": LightweightBackbone}
 
 
 class Embedder(nn.Module):
-    """Images of any size to vectors of length 1: [b h w 3] in [-1, 1] -> [b dim], float32.
+    """Images of any size to vectors of length 1: [b h w 3] in [-1, 1] -> [b dim], float32 or better.
 
     Attributes:
       backbone: "resnet18" or "lightweight".
@@ -104,7 +104,8 @@ class Embedder(nn.Module):
     def __call__(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b dim"]:
         if self.backbone not in BACKBONES:
             raise ValueError(f"embedder backbone: {self.backbone!r} is unknown; expected one of {', '.join(BACKBONES)}")
-        x = BACKBONES[self.backbone](jnp.dtype(self.dtype), name="backbone")(image).astype(jnp.float32)
+        x = BACKBONES[self.backbone](jnp.dtype(self.dtype), name="backbone")(image)
+        x = x.astype(jnp.promote_types(jnp.float32, x.dtype))
         x = nn.relu(nn.Dense(256, name="hidden")(x))
         x = nn.Dense(self.dim, name="embedding")(x)
         # The floor keeps the gradient finite where an embedding is zero.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -14,14 +15,17 @@ from lpasrn_jax.models.blocks import CONV_INIT, Conv, max_pool
 from lpasrn_jax.models.spatial_transformer import SpatialTransformer
 from lpasrn_jax.plates import PlateFormat
 
-POOLS = ((2, 2), (2, 2), (2, 1), (2, 1))  # height, width after each stage: four pixels of width make one CTC step
+POOLS = ((2, 2), (2, 2), (2, 1), (2, 1))  # height, width after each stage
+PIXELS_PER_STEP = 4  # of width
 NORM_GROUP = 8  # channels a group of the group normalisation
 SQUEEZE = 16  # reduction of squeeze-and-excitation
 MIN_SQUEEZED = 8  # its hidden channels at least: one or two ReLUs are often dead from the start
+QUERY_SCALE = 3.0  # of a new slot query, in encodings of its place: sharp enough to look at one part of the plate
+BLANK_BIAS = 5.0  # log-odds of the CTC blank in a new network: most steps of a plate are blank
 
 
 class OCRLogits(NamedTuple):
-    """What the network says about a batch of images, float32, before softmax."""
+    """What the network says about a batch of images, float32 or better, before softmax."""
 
     ctc: Float[Array, "b t v+1"]  # blank is class 0, character i is class i + 1
     slots: Float[Array, "b k v"]
@@ -88,6 +92,9 @@ class OCR(nn.Module):
     A spatial transformer, an SE-ResNet, the mean over the height, a transformer over the width, and two heads. There is no batch
     statistic in it, so a frozen OCR is a pure function of its image.
 
+    A new network's slots look where the characters of an evenly written plate are, and its CTC head says blank: left to find
+    out either by itself, both heads stay for long at texts that are alike for every plate.
+
     Attributes:
       num_classes: characters v of the alphabet, without the blank.
       num_slots: characters k of a plate.
@@ -95,7 +102,7 @@ class OCR(nn.Module):
       blocks_per_stage: residual blocks of each stage.
       transformer_layers: encoder layers.
       heads: attention heads, must divide d.
-      dtype: of the computation; parameters and logits are float32.
+      dtype: of the computation; parameters are float32, logits float32 or better.
     """
 
     num_classes: int
@@ -120,16 +127,32 @@ class OCR(nn.Module):
         for i in range(self.transformer_layers):
             x = EncoderLayer(self.heads, dtype, name=f"encoder_{i}")(x)
         x = nn.LayerNorm(epsilon=1e-5, dtype=dtype, name="norm_encoder")(x)
-        ctc = nn.Dense(self.num_classes + 1, dtype=jnp.float32, kernel_init=CONV_INIT, name="ctc")(x)
-        return OCRLogits(ctc, self._slots(x, dtype))
+        return OCRLogits(self._ctc(x), self._slots(x, dtype))
+
+    def _ctc(self, steps: Float[Array, "b t d"]) -> Float[Array, "b t v+1"]:
+        def blank_first(key, shape, dtype):
+            return jnp.zeros(shape, dtype).at[0].set(BLANK_BIAS)
+
+        zeros = nn.initializers.zeros
+        dtype = jnp.promote_types(jnp.float32, steps.dtype)
+        return nn.Dense(self.num_classes + 1, dtype=dtype, kernel_init=zeros, bias_init=blank_first, name="ctc")(steps)
 
     def _slots(self, steps: Float[Array, "b t d"], dtype: jnp.dtype) -> Float[Array, "b k v"]:
         b, _, d = steps.shape
-        queries = self.param("slot_queries", nn.initializers.normal(1.0), (self.num_slots, d))
+        queries = self.param(
+            "slot_queries", lambda key, shape: QUERY_SCALE * jnp.asarray(width_encoding(*shape)), (self.num_slots, d)
+        )
         queries = jnp.broadcast_to(queries.astype(dtype), (b, self.num_slots, d))
-        found = nn.MultiHeadDotProductAttention(self.heads, dtype=dtype, name="slot_attention")(queries, steps)
+        # Unmixed, the encodings in queries and steps meet: a query looks at the steps at its own place.
+        attention = nn.MultiHeadDotProductAttention(self.heads, dtype=dtype, kernel_init=_unmixed, name="slot_attention")
+        found = attention(queries, steps)
         found = nn.LayerNorm(epsilon=1e-5, dtype=dtype, name="norm_slots")(found + queries)
-        return nn.Dense(self.num_classes, dtype=jnp.float32, kernel_init=CONV_INIT, name="slots")(found)
+        return nn.Dense(self.num_classes, dtype=jnp.promote_types(jnp.float32, dtype), kernel_init=CONV_INIT, name="slots")(found)
+
+
+def _unmixed(key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Array, "d heads d/heads"]:
+    """The projection of d channels to heads that leaves each channel as it is."""
+    return jnp.eye(math.prod(shape[1:]), dtype=dtype).reshape(shape)
 
 
 def create_ocr(config: Mapping[str, Any], plates: PlateFormat, dtype: str = "float32") -> OCR:

@@ -47,5 +47,6 @@ class SpatialTransformer(nn.Module):
         x = nn.relu(nn.Dense(64, dtype=self.dtype, kernel_init=CONV_INIT, name="hidden")(x.reshape(b, -1)))
         # Positions need more than bfloat16: at 144 pixels its step is most of a pixel.
         to_identity = nn.initializers.constant(jnp.array(IDENTITY))
-        affine = nn.Dense(6, dtype=jnp.float32, kernel_init=nn.initializers.zeros, bias_init=to_identity, name="affine")(x)
+        dtype = jnp.promote_types(jnp.float32, self.dtype)
+        affine = nn.Dense(6, dtype=dtype, kernel_init=nn.initializers.zeros, bias_init=to_identity, name="affine")(x)
         return affine_sample(image, affine.reshape(b, 2, 3))

@@ -1,0 +1,36 @@
+"""Which characters the OCR takes for which, and the weights that follow from it for LCOFL's classification loss."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+
+def count(
+    counts: Float[Array, "v v"], text: Int[Array, "b k"], predicted: Int[Array, "b k"], mask: Bool[Array, " b"]
+) -> Float[Array, "v v"]:
+    """`counts` with the characters of a batch added.
+
+    Args:
+      counts: row: the true class, column: the class that was read; float32, exact up to 2^24.
+      text: true classes.
+      predicted: classes that were read.
+      mask: False for examples that do not count.
+    """
+    return counts.at[text, predicted].add(mask[:, None].astype(counts.dtype))
+
+
+def class_weights(counts: Float[Array, "v v"], alpha: float, maximum: float) -> Float[Array, " v"]:
+    """A weight w_c = min(maximum, 1 + alpha * misreadings of c / mean occurrences of a class) for each true class.
+
+    Args:
+      counts: of `count`, over an epoch.
+      alpha: how much misread characters weigh more.
+      maximum: the largest weight.
+
+    Returns:
+      Weights in [1, maximum]; all 1 where nothing was counted.
+    """
+    misread = jnp.sum(counts, axis=1) - jnp.diagonal(counts)
+    mean_occurrences = jnp.maximum(jnp.sum(counts), 1.0) / counts.shape[0]
+    return jnp.minimum(maximum, 1.0 + alpha * misread / mean_occurrences)

@@ -1,0 +1,43 @@
+"""LCOFL, the layout and character oriented focal loss, as far as it looks at what the OCR reads in the SR image.
+
+Nascimento, Laroca, Ribeiro, Schwartz, Menotti 2024, arXiv 2408.15103: classification, layout and similarity. The third part is
+`pixel.ssim_loss`. Gradients flow through the logits into the image that was read.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+
+def classification_loss(
+    slots: Float[Array, "b k v"], text: Int[Array, "b k"], class_weights: Float[Array, " v"] | None = None
+) -> Float[Array, " b"]:
+    """Mean over the slots of -w log p of the slot's true character; 0 or more.
+
+    Args:
+      slots: logits.
+      text: the true classes.
+      class_weights: w of each true class, from `confusion.class_weights`; None for 1 everywhere, the plain cross-entropy.
+    """
+    losses = -jnp.take_along_axis(jax.nn.log_softmax(slots), text[..., None], axis=-1)[..., 0]
+    return jnp.mean(losses if class_weights is None else class_weights[text] * losses, axis=-1)
+
+
+def layout_penalty(
+    slots: Float[Array, "b k v"], text: Int[Array, "b k"], is_digit: Bool[Array, " v"], beta: float
+) -> Float[Array, " b"]:
+    """`beta` times the probability that slots hold the wrong kind of character, summed over the slots; in [0, beta k].
+
+    The wrong kind is digits where the text has a letter, and letters where it has a digit. This is a soft form of the paper's
+    penalty, which counts such characters in the decoded text: a count has no gradient.
+
+    Args:
+      slots: logits.
+      text: the true classes.
+      is_digit: which classes are digits; all others are letters.
+      beta: the penalty of a slot that is wholly of the wrong kind.
+    """
+    wrong_kind = is_digit[text][..., None] != is_digit
+    return beta * jnp.sum(jax.nn.softmax(slots) * wrong_kind, axis=(-2, -1))
