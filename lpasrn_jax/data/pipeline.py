@@ -4,13 +4,14 @@ One example is one frame pair: frame f of track t, LR and HR, is the example wit
 
     order of indices -> this process's share -> decode and rectify -> batch -> worker processes
 
-and every step of it is a function of the position alone. So the n-th batch depends on seed and n and not on the number of
-workers, and the iterator's state is a position: set it and the same batches follow.
+and every step of it is a function of the position alone. So the n-th batch depends on seed, n and the probabilities, if there are
+any, and not on the number of workers, and the iterator's state is a position: set it and the same batches follow.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Sequence
 
@@ -25,6 +26,7 @@ from lpasrn_jax.data.tracks import FRAMES
 from lpasrn_jax.plates import PlateFormat
 
 Example = dict[str, np.ndarray]
+Probabilities = Float[np.ndarray, " n"]
 PADDING = -1  # the index of an example that only fills up a batch
 
 # A read decodes a whole batch: a few in flight keep the device fed, and 500 (Grain's default) would fill the memory.
@@ -41,6 +43,7 @@ class FramePairReader:
       scenarios: names of scenarios; an example's `scenario` is its place in them.
       lr_size: height and width of `lr`.
       hr_size: height and width of `hr`.
+      with_other_frame: an example has `other_hr` too, so that two images of one plate can be compared.
     """
 
     source: Sequence[Record]
@@ -48,15 +51,17 @@ class FramePairReader:
     scenarios: tuple[str, ...]
     lr_size: tuple[int, int]
     hr_size: tuple[int, int]
+    with_other_frame: bool = False
 
     def __call__(self, index: int) -> Example:
         """lr uint8 [h, w, 3], hr uint8 [rh, rw, 3], text int32 [k], layout, scenario and index int32, mask bool.
 
+        With `with_other_frame` also other_hr uint8 [rh, rw, 3], of the track's next frame; after the last comes the first.
         `PADDING` gives the first example with a mask that is False.
         """
         track, frame = divmod(max(index, 0), FRAMES)
         record = self.source[track]
-        return {
+        example = {
             "lr": _plate(record["lr"][frame], record["lr_corners"][frame], self.lr_size),
             "hr": _plate(record["hr"][frame], record["hr_corners"][frame], self.hr_size),
             "text": self.plate_format.encode(record["text"].decode()),
@@ -65,6 +70,10 @@ class FramePairReader:
             "index": np.int32(index),
             "mask": np.bool_(index != PADDING),
         }
+        if self.with_other_frame:
+            other = (frame + 1) % FRAMES
+            example["other_hr"] = _plate(record["hr"][other], record["hr_corners"][other], self.hr_size)
+        return example
 
 
 def train_batches(
@@ -72,26 +81,38 @@ def train_batches(
     *,
     batch_size: int,
     seed: int,
+    probabilities: Probabilities | None = None,
     num_workers: int = 0,
     shard_index: int = 0,
     shard_count: int = 1,
 ) -> grain.DatasetIterator:
-    """Batches without end, in an order that is new in each epoch.
+    """Batches without end, shuffled anew in each epoch or, with probabilities, drawn by them with replacement.
 
-    Epochs follow each other without a gap: over all shards together, each run of `num_examples(reader)` examples from a multiple
-    of it on has every example once, and a batch may hold the end of one epoch and the start of the next.
+    Shuffled epochs follow each other without a gap: over all shards together, each run of `num_examples(reader)` examples from a
+    multiple of it on has every example once, and a batch may hold the end of one epoch and the start of the next.
 
     Args:
       reader: makes the examples.
       batch_size: examples a batch in this process.
       seed: of the order, in [0, 2**32).
+      probabilities: of each example to be the next one, whatever came before; the same in all shards. None shuffles.
       num_workers: processes that decode; with 0, threads of this process do. The same batches come whatever the number, but
-        a saved state can only be set on an iterator with as many workers.
+        a saved state can only be set on an iterator with as many workers, and goes on the same only with the same order. They
+        run until the iterator is closed: `close()` it before another takes its place.
       shard_index: which share of the examples this process reads.
       shard_count: the number of shares.
+
+    Raises:
+      ValueError: for probabilities that are not one an example, or no distribution.
     """
-    order = shuffled_order(num_examples(reader), seed)[shard_index::shard_count]
-    return _iterate(order, reader, batch_size, num_workers)
+    count = num_examples(reader)
+    if probabilities is None:
+        order = shuffled_order(count, seed)
+    elif probabilities.shape == (count,):
+        order = weighted_order(probabilities, seed)
+    else:
+        raise ValueError(f"probabilities: shape {probabilities.shape} found; expected ({count},), one an example")
+    return _iterate(order[shard_index::shard_count], reader, batch_size, num_workers)
 
 
 def eval_batches(
@@ -121,6 +142,24 @@ def shuffled_order(count: int, seed: int) -> grain.MapDataset[int]:
     return grain.MapDataset.range(count).shuffle(seed).repeat()
 
 
+def weighted_order(probabilities: Probabilities, seed: int) -> grain.MapDataset[int]:
+    """Indices for training, without end: independent draws, each index with its own probability.
+
+    The n-th draw is a function of the probabilities, the seed and n.
+
+    Raises:
+      ValueError: for a negative probability, or a sum other than 1.
+    """
+    if not (np.all(probabilities >= 0.0) and np.isclose(np.sum(probabilities), 1.0)):
+        raise ValueError(
+            f"probabilities: least {np.min(probabilities)}, sum {np.sum(probabilities)} found; expected none negative, sum 1"
+        )
+    cumulative = np.cumsum(probabilities, dtype=np.float64)
+    # Rounding may leave the sum below 1: over itself it is 1, so that no draw from [0, 1) falls behind the last example.
+    draw = functools.partial(_draw, cumulative / cumulative[-1])
+    return grain.MapDataset.range(len(probabilities)).repeat().random_map(draw, seed=seed)
+
+
 def padded_order(count: int, multiple: int) -> grain.MapDataset[int]:
     """Each index once, then `PADDING` up to a multiple."""
     return grain.MapDataset.source(np.concatenate([np.arange(count), np.full(-count % multiple, PADDING)]))
@@ -133,6 +172,10 @@ def _iterate(order: grain.MapDataset[int], reader: FramePairReader, batch_size: 
             flags.FLAGS.mark_as_parsed()
         batches = batches.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers, per_worker_buffer_size=2))
     return iter(batches)
+
+
+def _draw(cumulative: Float[np.ndarray, " n"], _: int, rng: np.random.Generator) -> int:
+    return int(np.searchsorted(cumulative, rng.random(), side="right"))  # "right": an example of probability 0 is never drawn
 
 
 def _plate(encoded: bytes, corners: Float[np.ndarray, "4 2"], size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:

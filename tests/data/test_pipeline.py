@@ -1,16 +1,19 @@
 """The order of examples, what is in one, and going on where an iterator was left."""
 
 import contextlib
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lpasrn_jax.data import frames, lp_tracks, pipeline, tracks
 from lpasrn_jax.plates import BRAZIL
 from tests.data.track_folder import write_set
 
 LR_SIZE, HR_SIZE = (24, 72), (48, 144)
+WEIGHTED = np.arange(1, 31) / 465.0  # of 30 examples
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +26,21 @@ def reader(root):
     """Six tracks, 30 examples."""
     prepared = lp_tracks.prepare(root, BRAZIL, tfds_dir=root.parent / "tfds", val_split=0.0)
     return pipeline.FramePairReader(prepared.train, BRAZIL, prepared.scenarios, LR_SIZE, HR_SIZE)
+
+
+@pytest.fixture(scope="module")
+def other_frame_reader(reader):
+    return dataclasses.replace(reader, with_other_frame=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class IndexReader:
+    """Reads nothing: an example is its index."""
+
+    source: range
+
+    def __call__(self, index):
+        return {"index": np.int32(index)}
 
 
 def _indices(batches, count):
@@ -65,8 +83,26 @@ def test_only_the_two_frames_of_an_example_are_decoded(reader, monkeypatch):
     assert decoded == [reader.source[1]["lr"][2], reader.source[1]["hr"][2]]
 
 
-def test_the_seed_decides_the_order(reader):
-    one, again, other = (_indices(pipeline.train_batches(reader, batch_size=6, seed=seed), 5) for seed in (0, 0, 1))
+def test_the_other_frame_is_the_tracks_next_and_after_the_last_the_first(reader, other_frame_reader):
+    for index in range(pipeline.num_examples(reader)):
+        example = other_frame_reader(index)
+        track, frame = divmod(index, 5)
+        np.testing.assert_array_equal(example.pop("other_hr"), reader(5 * track + [1, 2, 3, 4, 0][frame])["hr"])
+        for name, values in reader(index).items():  # and the rest is as without it
+            np.testing.assert_array_equal(example.pop(name), values)
+        assert not example
+
+
+def test_the_other_frame_comes_in_batches(other_frame_reader):
+    batch = next(pipeline.train_batches(other_frame_reader, batch_size=4, seed=0))
+    assert (batch["other_hr"].shape, batch["other_hr"].dtype.name) == ((4, 48, 144, 3), "uint8")
+
+
+@pytest.mark.parametrize("probabilities", [None, WEIGHTED], ids=["shuffled", "weighted"])
+def test_the_seed_decides_the_order(reader, probabilities):
+    one, again, other = (
+        _indices(pipeline.train_batches(reader, batch_size=6, seed=seed, probabilities=probabilities), 5) for seed in (0, 0, 1)
+    )
     assert one == again
     assert one != other
 
@@ -92,6 +128,65 @@ def test_shards_share_an_epoch(reader, batch_size):
         assert sorted(np.concatenate(share)) == list(range(30))
 
 
+def _weighted_draws():
+    order = pipeline.weighted_order(WEIGHTED, 3)
+    return [order[n] for n in range(6000)]
+
+
+def _weighted_batches(shard_index, shard_count):
+    batches = pipeline.train_batches(
+        IndexReader(range(6)),
+        batch_size=50,
+        seed=3,
+        probabilities=WEIGHTED,
+        shard_index=shard_index,
+        shard_count=shard_count,
+    )
+    return np.ravel(_indices(batches, 120))
+
+
+@pytest.mark.parametrize("draws", [
+    pytest.param(_weighted_draws, id="order"),
+    pytest.param(lambda: _weighted_batches(0, 1), id="batches"),
+    pytest.param(lambda: _weighted_batches(1, 2), id="shard"),
+])  # fmt: skip
+def test_weighted_draws_follow_the_probabilities(draws):
+    counts = np.bincount(draws(), minlength=30)
+    assert counts.sum() == 6000
+    assert stats.chisquare(counts, 6000 * WEIGHTED).pvalue > 0.01
+    for wrong in (np.full(30, 1 / 30), np.roll(WEIGHTED, 1), WEIGHTED**1.3 / np.sum(WEIGHTED**1.3)):
+        assert stats.chisquare(counts, 6000 * wrong).pvalue < 1e-4
+
+
+def test_a_weighted_draw_says_nothing_of_the_next():
+    draws = np.array(_weighted_draws()) // 10  # thirds of the examples, so that each pair of them is drawn often
+    pairs = np.bincount(3 * draws[0::2] + draws[1::2], minlength=9).reshape(3, 3)
+    assert stats.chi2_contingency(pairs).pvalue > 0.01
+
+
+def test_weighted_shards_share_one_order():
+    order = pipeline.weighted_order(WEIGHTED, 3)
+    for shard in range(2):
+        assert _weighted_batches(shard, 2)[:100].tolist() == [order[n] for n in range(shard, 200, 2)]
+
+
+def test_the_improbable_is_never_drawn():
+    probabilities = np.array([0.0, 0.3, 0.0, 0.7, 0.0])
+    order = pipeline.weighted_order(probabilities, 0)
+    assert {order[n] for n in range(1000)} == {1, 3}
+
+
+@pytest.mark.parametrize(("probabilities", "message"), [
+    (np.full(31, 1 / 31), r"shape \(31,\) found; expected \(30,\), one an example"),
+    (np.full(30, 0.125), r"least 0\.125, sum 3\.75 found; expected none negative, sum 1"),
+    (np.array([-0.5, 1.5] + [0.0] * 28), r"least -0\.5, sum 1\.0 found"),
+    (np.array([np.nan] + [1 / 29] * 29), r"least nan, sum nan found"),
+])  # fmt: skip
+def test_what_is_no_distribution_is_refused(reader, probabilities, message):
+    with pytest.raises(ValueError, match=f"probabilities: {message}"):
+        pipeline.train_batches(reader, batch_size=6, seed=0, probabilities=probabilities)
+
+
 @pytest.mark.parametrize(("batch_size", "shard_count"), [(7, 1), (4, 2), (30, 1), (64, 3)])
 def test_evaluation_sees_each_example_once(reader, batch_size, shard_count):
     shards = [
@@ -110,10 +205,13 @@ def test_evaluation_goes_in_order(reader):
     assert _indices(pipeline.eval_batches(reader, batch_size=10), 3) == np.arange(30).reshape(3, 10).tolist()
 
 
+@pytest.mark.parametrize("probabilities", [None, WEIGHTED], ids=["shuffled", "weighted"])
 @pytest.mark.parametrize("num_workers", [0, 2])
-def test_an_iterator_goes_on_where_another_was_left(reader, num_workers):
+def test_an_iterator_goes_on_where_another_was_left(reader, num_workers, probabilities):
+    order = {"batch_size": 8, "seed": 5, "probabilities": probabilities}
+
     def start():
-        return contextlib.closing(pipeline.train_batches(reader, batch_size=8, seed=5, num_workers=num_workers))
+        return contextlib.closing(pipeline.train_batches(reader, **order, num_workers=num_workers))
 
     with start() as batches:
         before = _indices(batches, 5)  # in the middle of the second epoch
@@ -125,9 +223,7 @@ def test_an_iterator_goes_on_where_another_was_left(reader, num_workers):
             for name, values in expected.items():
                 np.testing.assert_array_equal(batch[name], values)
     # and neither the state nor the workers have any part in what the batches are
-    assert before + [batch["index"].tolist() for batch in after] == _indices(
-        pipeline.train_batches(reader, batch_size=8, seed=5), 9
-    )
+    assert before + [batch["index"].tolist() for batch in after] == _indices(pipeline.train_batches(reader, **order), 9)
 
 
 def test_workers_serve_evaluation_to_its_end(reader):
