@@ -8,6 +8,7 @@ import argparse
 from lpasrn_jax import runtime
 from lpasrn_jax.errors import one_line_errors
 from lpasrn_jax.evaluation.evaluate import SPLITS, evaluate
+from lpasrn_jax.evaluation.report import METRICS, TITLES
 
 
 def main():
@@ -22,8 +23,9 @@ def main():
     out = flags.out or f"{flags.checkpoint.rstrip('/')}_evaluation"
     with one_line_errors():
         found = evaluate(flags.checkpoint, flags.data_root, out, split=flags.split, tfds_dir=flags.tfds_dir)
-    for metric in ("psnr", "ssim"):
-        print(f"{metric}  bicubic {found[metric]['bicubic']:.4f}  SR {found[metric]['sr']:.4f}")
+    for metric in METRICS:
+        if metric in found:
+            print(f"{metric}  {'  '.join(f'{TITLES[kind]} {value:.4f}' for kind, value in found[metric].items())}")
     print(f"report: {out}/report.md")
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jaxtyping import Array, Float
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
 
 from lpasrn_jax import images
 from lpasrn_jax.losses import pixel
 from lpasrn_jax.models.generator import Generator
+from lpasrn_jax.models.ocr import OCR
+from lpasrn_jax.reading.decode import Decoded, decode_slots
 
 IMAGE_METRICS = {"psnr": pixel.psnr, "ssim": pixel.ssim}
 
@@ -29,3 +32,40 @@ def image_scores(
       hr: what they should be.
     """
     return {metric: {kind: score(image, hr) for kind, image in made.items()} for metric, score in IMAGE_METRICS.items()}
+
+
+def read_images(
+    ocr: OCR, params: Any, images_by_kind: Mapping[str, Float[Array, "b h w 3"]], layout_masks: Bool[Array, "l k v"]
+) -> dict[str, Decoded]:
+    """The text that the OCR's slot head reads in each kind of image in [-1, 1]; the layout is found out, not given."""
+    return {
+        kind: decode_slots(ocr.apply({"params": params}, image).slots, layout_masks) for kind, image in images_by_kind.items()
+    }
+
+
+def char_accuracy(predicted: Int[Array, "b k"], text: Int[Array, "b k"]) -> Float[Array, " b"]:
+    """The share of slots that are read right, in [0, 1].
+
+    Both texts have k characters and each stands in its slot, so no other alignment is looked for.
+    """
+    return jnp.mean(predicted == text, axis=-1, dtype=jnp.float32)
+
+
+def word_accuracy(predicted: Int[Array, "b k"], text: Int[Array, "b k"]) -> Float[Array, " b"]:
+    """1 where all slots are read right, else 0."""
+    return jnp.all(predicted == text, axis=-1).astype(jnp.float32)
+
+
+TEXT_METRICS = {"char_acc": char_accuracy, "word_acc": word_accuracy}
+
+
+def text_scores(read: Mapping[str, Decoded], text: Int[Array, "b k"]) -> dict[str, dict[str, Float[Array, " b"]]]:
+    """Each metric of the text read in each kind of image, as `scores[metric][kind]`.
+
+    Args:
+      read: what `read_images` gives.
+      text: what is written on the plates.
+    """
+    return {
+        metric: {kind: score(decoded.classes, text) for kind, decoded in read.items()} for metric, score in TEXT_METRICS.items()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -11,27 +11,88 @@ from jaxtyping import Float, UInt8
 from lpasrn_jax import images
 
 GAP = 4  # pixels between two pictures, and around the grid
-PAPER = 255
+LINE = 20  # height of a title or a caption
+ADVANCE = 14  # from one character of a caption to the next
+PAPER, INK, WRONG = (255, 255, 255), (0, 0, 0), (208, 0, 0)
+CELL = 18  # of the confusion picture
+
+Picture = UInt8[np.ndarray, "ph pw 3"]
 
 
-def image_grid(columns: Mapping[str, Float[np.ndarray, "b h w 3"]], *, magnify: int = 2) -> UInt8[np.ndarray, "gh gw 3"]:
+def image_grid(
+    columns: Mapping[str, Float[np.ndarray, "b h w 3"]],
+    *,
+    magnify: int = 2,
+    captions: Mapping[str, Sequence[str]] | None = None,
+    truth: Sequence[str] | None = None,
+) -> UInt8[np.ndarray, "gh gw 3"]:
     """One row an example, one titled column an entry; each is shown at the size of the largest one times `magnify`.
 
     Args:
       columns: images in [-1, 1] by title, the same number of each; smaller ones are enlarged with their pixels left square.
+      magnify: how many times as large as the largest image.
+      captions: texts under a column's images, one an image, by the column's title; a column may have none.
+      truth: what each example's captions should say; a character that differs is white on red.
     """
     height = max(column.shape[1] for column in columns.values()) * magnify
     width = max(column.shape[2] for column in columns.values()) * magnify
-    strips = [_strip(title, images.to_uint8(column), height, width) for title, column in columns.items()]
-    return cv2.copyMakeBorder(np.hstack(strips), GAP, 0, GAP, 0, cv2.BORDER_CONSTANT, value=(PAPER,) * 3)
+    strips = []
+    for title, column in columns.items():
+        parts = [_title(title, width)]
+        for i, image in enumerate(images.to_uint8(column)):
+            parts.append(cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST))
+            if captions:
+                text = captions[title][i] if title in captions else ""
+                parts.append(_caption(text, truth[i] if truth else text, width))
+        strips.append(np.vstack([_padded(part) for part in parts]))
+    return cv2.copyMakeBorder(np.hstack(strips), GAP, 0, GAP, 0, cv2.BORDER_CONSTANT, value=PAPER)
 
 
-def _strip(title: str, column: UInt8[np.ndarray, "b h w 3"], height: int, width: int) -> UInt8[np.ndarray, "gh gw 3"]:
-    heading = np.full((20, width, 3), PAPER, np.uint8)
-    cv2.putText(heading, title, (2, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
-    cells = [cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST) for image in column]
-    return np.vstack([_padded(part) for part in (heading, *cells)])
+def confusion_picture(counts: Float[np.ndarray, "v v"], alphabet: str) -> UInt8[np.ndarray, "gh gw 3"]:
+    """A confusion matrix: row true, column read; the darker, the larger the share of the row's character. Misreadings are red.
+
+    Args:
+      counts: how often each character was read as each other one.
+      alphabet: the v characters.
+    """
+    counts = np.asarray(counts)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # The square root shows a misreading in a hundred: one tenth of the way to the full colour.
+    depth = np.sqrt(share)[..., None]
+    full = np.where(np.eye(len(alphabet), dtype=bool)[..., None], (0, 70, 140), WRONG)
+    cells = np.rint(PAPER + depth * (full - PAPER)).astype(np.uint8)
+    cells = np.kron(cells, np.ones((CELL, CELL, 1), np.uint8))
+    cells[::CELL] = cells[:, ::CELL] = 225
+    left, top = 2 * CELL, LINE + CELL
+    picture = cv2.copyMakeBorder(cells, top, GAP, left, GAP, cv2.BORDER_CONSTANT, value=PAPER)
+    _write(picture, "rows: true, columns: read", (GAP, 14), INK)
+    for i, character in enumerate(alphabet):
+        _write(picture, character, (left + i * CELL + 4, top - 4), INK)
+        _write(picture, character, (left - CELL + 2, top + i * CELL + 14), INK)
+    return picture
 
 
-def _padded(part: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "ph pw 3"]:
-    return cv2.copyMakeBorder(part, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=(PAPER,) * 3)
+def _title(title: str, width: int) -> Picture:
+    line = np.full((LINE, width, 3), PAPER, np.uint8)
+    _write(line, title, (2, 15), INK)
+    return line
+
+
+def _caption(text: str, truth: str, width: int) -> Picture:
+    """The text, each character in a place of its own, so that those of a row's captions stand below each other."""
+    line = np.full((LINE, width, 3), PAPER, np.uint8)
+    for i, character in enumerate(text):
+        right = truth[i : i + 1] == character
+        left = i * ADVANCE
+        if not right:
+            line[1:-1, left : left + ADVANCE] = WRONG
+        _write(line, character, (left + 2, 15), INK if right else PAPER)
+    return line
+
+
+def _write(picture: Picture, text: str, place: tuple[int, int], colour: tuple[int, int, int]) -> None:
+    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+
+
+def _padded(part: Picture) -> Picture:
+    return cv2.copyMakeBorder(part, 0, GAP, 0, GAP, cv2.BORDER_CONSTANT, value=PAPER)

@@ -9,16 +9,21 @@ import pytest
 from lpasrn_jax import images
 from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.evaluation import report
-from lpasrn_jax.evaluation.evaluate import evaluate, score_images
+from lpasrn_jax.evaluation import evaluate as evaluation
+from lpasrn_jax.evaluation import metrics, report
+from lpasrn_jax.evaluation.evaluate import Judge, confusions, evaluate
+from lpasrn_jax.models import create_ocr
 from lpasrn_jax.models.generator import Generator, generator_config
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
+from tests.models.random_params import random_params
+
+OCR = {"widths": [8, 8, 8, 16], "blocks_per_stage": 1, "transformer_layers": 1, "heads": 2}
 
 
 @pytest.fixture(scope="module")
-def reader(tracks_root, tmp_path_factory):
-    tracks = lp_tracks.prepare(tracks_root, BRAZIL, tfds_dir=tmp_path_factory.mktemp("tfds"), val_split=1.0)
+def reader(tracks_root, tfds_dir):
+    tracks = lp_tracks.prepare(tracks_root, BRAZIL, tfds_dir=tfds_dir, val_split=1.0)
     return pipeline.FramePairReader(tracks.val, BRAZIL, tracks.scenarios, (8, 24), (16, 48))
 
 
@@ -27,14 +32,170 @@ def generator():
     return Generator(features=8, num_rrdb_blocks=1, growth=4, dense_layers=1, use_character_attention=False, use_deformable=False)
 
 
-def test_every_frame_is_scored_once_and_by_itself(generator, reader):
-    params = generator.init(jax.random.key(0), np.zeros((1, 8, 24, 3), np.float32))["params"]
-    made, scores = score_images(generator, params, reader)
-    assert len(scores["psnr"]["sr"]) == len(made["sr"]) == pipeline.num_examples(reader) == 200
-    example = reader(137)
-    np.testing.assert_array_equal(images.to_uint8(made["hr"][137]), example["hr"])
-    squared_error = np.mean(((made["bicubic"][137] - made["hr"][137]) / 2) ** 2)
-    np.testing.assert_allclose(scores["psnr"]["bicubic"][137], -10 * np.log10(squared_error), rtol=1e-4)
+@pytest.fixture(scope="module")
+def bundle(generator):
+    """A generator and an OCR as stage 2 leaves them, but random."""
+    params = {
+        "generator": random_params(generator, np.zeros((1, 8, 24, 3), np.float32)),
+        "ocr": random_params(create_ocr(OCR, BRAZIL), np.zeros((1, 16, 48, 3), np.float32)),
+    }
+    config = {
+        "model": {**generator_config(generator), "ocr": OCR},
+        "plates": BRAZIL.config(),
+        "data": {"lr_size": [8, 24], "val_split": 0.1},
+        "stage": {"name": "lcofl"},
+        "lineage": ["pretrain", "warmup", "lcofl"],
+    }
+    return Bundle(params, config, {"step": 40})
+
+
+@pytest.fixture(scope="module")
+def judge_bundle(tracks_root, tfds_dir, tmp_path_factory):
+    """Evaluates a bundle: what it returns, and the folder it wrote."""
+
+    def judge(bundle, **options):
+        folder = tmp_path_factory.mktemp("evaluation")
+        path = save_bundle(folder / "weights", bundle)
+        return evaluate(str(path), str(tracks_root), str(folder / "out"), tfds_dir=str(tfds_dir), **options), folder / "out"
+
+    return judge
+
+
+@pytest.fixture(scope="module")
+def judged(bundle, judge_bundle):
+    return judge_bundle(bundle)
+
+
+def part(bundle, *networks):
+    """A bundle with only these of its networks."""
+    return Bundle({name: bundle.params[name] for name in networks}, bundle.config, bundle.about)
+
+
+def test_every_frame_is_scored_once_and_by_itself(bundle, reader):
+    judge = Judge(part(bundle, "generator"))
+    scores = judge.frames(reader).scores
+    assert len(scores["psnr"]["sr"]) == pipeline.num_examples(reader) == 200
+    made = judge.pictures(reader, [137, 3])
+    assert {kind: len(image) for kind, image in made.items()} == {"lr": 2, "bicubic": 2, "sr": 2, "hr": 2}
+    for row, index in enumerate((137, 3)):
+        np.testing.assert_array_equal(images.to_uint8(made["hr"])[row], reader(index)["hr"])
+        for kind in ("bicubic", "sr"):
+            squared_error = np.mean(((made[kind][row] - made["hr"][row]) / 2) ** 2)
+            np.testing.assert_allclose(scores["psnr"][kind][index], -10 * np.log10(squared_error), rtol=1e-4)
+
+
+def read_by_hand(slots):
+    """The texts of slot logits: of both layouts' best texts the more probable one."""
+    slots = np.asarray(slots, np.float64)
+    log_probs = slots - np.log(np.exp(slots).sum(axis=-1, keepdims=True))
+    texts = []
+    for one in log_probs:
+        best = []
+        for pattern in ("LLLNNNN", "LLLNLNN"):
+            allowed = [range(10) if kind == "N" else range(10, 36) for kind in pattern]
+            text = [max(allowed[k], key=lambda c, k=k: one[k, c]) for k in range(7)]
+            best.append((sum(one[k, text[k]] for k in range(7)), text))
+        texts.append(max(best)[1])
+    return np.array(texts)
+
+
+def test_characters_are_counted_as_by_hand(bundle, generator, reader, judged):
+    found, _ = judged
+    examples = [reader(i) for i in range(200)]
+    lr, hr = (images.to_float(np.stack([example[name] for example in examples])) for name in ("lr", "hr"))
+    made = {
+        "bicubic": images.bicubic_upscale(lr, 2),
+        "sr": jax.jit(generator.apply)({"params": bundle.params["generator"]}, lr),
+        "hr": hr,
+    }
+    text = np.stack([example["text"] for example in examples])
+    ocr = jax.jit(create_ocr(OCR, BRAZIL).apply)
+    for kind, image in made.items():
+        read = read_by_hand(ocr({"params": bundle.params["ocr"]}, image).slots)
+        assert len(np.unique(read, axis=0)) > 1  # a reader of its images, not of one text
+        np.testing.assert_allclose(found["char_acc"][kind], (read == text).mean(), rtol=1e-6)
+        np.testing.assert_allclose(found["word_acc"][kind], (read == text).all(axis=1).mean(), rtol=1e-6)
+        if kind == "sr":
+            true, seen, times = found["confusions"][0]
+            pairs = list(zip(text.ravel(), read.ravel(), strict=True))
+            assert times == pairs.count((BRAZIL.alphabet.index(true), BRAZIL.alphabet.index(seen))) > 1
+    assert found["char_acc"]["hr"] > 0
+
+
+def test_the_report_and_the_figures_agree(judged):
+    found, folder = judged
+    assert json.loads((folder / "metrics.json").read_text()) == found
+    assert [list(found[metric]) for metric in ("ssim", "char_acc")] == [["bicubic", "sr"], ["bicubic", "sr", "hr"]]
+    assert (found["tracks"], found["frames"], found["step"]) == (40, 200, 40)
+    text = (folder / "report.md").read_text()
+    assert "| | bicubic | SR | HR |\n|---|---|---|---|\n" in text
+    assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} | {found['psnr']['sr']:.2f} | - |" in text
+    chars, words = found["char_acc"], found["word_acc"]
+    assert f"| characters right | {chars['bicubic']:.2%} | {chars['sr']:.2%} | {chars['hr']:.2%} |" in text
+    assert f"| plates wholly right | {words['bicubic']:.2%} | {words['sr']:.2%} | {words['hr']:.2%} |" in text
+    assert "Trained in three stages: pretrain, warmup, lcofl." in text
+    assert all(f"| {true} | {read} | {times} |" in text for true, read, times in found["confusions"])
+    assert len(found["confusions"]) == 10
+    assert (folder / report.PICTURE).stat().st_size > 10_000
+
+
+def test_nothing_is_compiled_for_each_batch(bundle, judge_bundle, monkeypatch):
+    traced = []
+
+    def counted(made, hr):
+        traced.append(hr.shape)
+        return image_scores(made, hr)
+
+    image_scores = metrics.image_scores
+    monkeypatch.setattr(metrics, "image_scores", counted)
+    judge_bundle(part(bundle, "ocr"))
+    assert traced == [(evaluation.BATCH_SIZE, 16, 48, 3)]
+
+
+def test_without_a_generator_bicubic_and_hr_are_read(bundle, judged, judge_bundle):
+    found, folder = judge_bundle(part(bundle, "ocr"))
+    for metric in ("char_acc", "word_acc"):
+        assert found[metric] == pytest.approx({kind: judged[0][metric][kind] for kind in ("bicubic", "hr")})
+    assert found["psnr"] == pytest.approx({"bicubic": judged[0]["psnr"]["bicubic"]})
+    text = (folder / "report.md").read_text()
+    assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} | - |" in text
+    assert "The most frequent misreadings in HR:" in text
+    assert "SR" not in text
+
+
+def test_without_an_ocr_nothing_is_read(bundle, judged, judge_bundle):
+    found, folder = judge_bundle(part(bundle, "generator"))
+    assert found.keys() == judged[0].keys() - {"char_acc", "word_acc", "confusions"}
+    text = (folder / "report.md").read_text()
+    assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} | {found['psnr']['sr']:.2f} |\n" in text
+    assert not any(word in text for word in ("characters", "misread", "true text"))
+
+
+def test_weights_with_nothing_to_judge(bundle, judge_bundle):
+    with pytest.raises(UserError, match=r"weights.safetensors: holds embedder; give one with a generator or an ocr"):
+        judge_bundle(Bundle({"embedder": bundle.params["ocr"]}, bundle.config, {}))
+
+
+def test_confusions_are_the_most_frequent_first():
+    text = np.array([[0, 0, 1, 1, 1, 2, 2]])
+    read = np.array([[0, 2, 0, 0, 1, 1, 3]])
+    assert confusions(text, read, "0123") == [["1", "0", 2], ["0", "2", 1], ["2", "1", 1], ["2", "3", 1]]
+    assert confusions(text, text, "0123") == []
+
+
+def test_a_report_without_a_misreading_says_so(judged):
+    assert "In SR, no character was misread." in report.report_text({**judged[0], "confusions": []}, slots=7, rows=12)
+
+
+@pytest.mark.parametrize(("stages", "sentence"), [
+    ([], ""),
+    (["pretrain"], "Trained in one stage: pretrain."),
+    (["a"] * 12, "Trained in 12 stages: a, a"),
+])  # fmt: skip
+def test_the_report_names_the_stages(judged, stages, sentence):
+    text = report.report_text({**judged[0], "stages": stages}, slots=7, rows=12)
+    assert sentence in text
+    assert ("Trained" in text) == bool(stages)
 
 
 def test_rows_go_from_the_largest_gain_to_the_smallest():
@@ -42,27 +203,29 @@ def test_rows_go_from_the_largest_gain_to_the_smallest():
     assert report.rows_by_gain(np.array([0.5, 3.0]), 12).tolist() == [1, 0]
 
 
-def test_the_report_and_the_figures_agree(trained, tracks_root, tmp_path):
-    found = evaluate(str(trained / "best"), str(tracks_root), str(tmp_path / "out"), tfds_dir=str(tmp_path / "tfds"))
-    assert json.loads((tmp_path / "out/metrics.json").read_text()) == found
-    assert (found["tracks"], found["frames"]) == (40, 200)
-    text = (tmp_path / "out/report.md").read_text()
-    assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} | {found['psnr']['sr']:.2f} |" in text
-    assert (tmp_path / "out" / report.PICTURE).stat().st_size > 10_000
+def test_without_sr_the_rows_go_by_what_is_read_in_bicubic():
+    scores = {"psnr": {"bicubic": np.array([3.0, 2.0, 1.0])}, "char_acc": {"bicubic": np.array([0.2, 1.0, 0.5])}}
+    assert report.rows_to_show(scores).tolist() == [1, 2, 0]
 
 
-def test_a_split_without_tracks(trained, tracks_root, tmp_path):
+def test_a_split_without_tracks(tracks_root, tmp_path):
     with pytest.raises(UserError, match="--split=test: expected one of all, train, val"):
-        evaluate(str(trained / "best"), str(tracks_root), str(tmp_path), split="test")
+        evaluate("weights", str(tracks_root), str(tmp_path), split="test")
 
 
-def test_weights_from_elsewhere_are_judged_on_all_tracks(generator, tracks_root, tmp_path):
-    params = {"generator": generator.init(jax.random.key(0), np.zeros((1, 8, 24, 3), np.float32))["params"]}
+def test_the_validation_split_is_the_one_of_training(bundle, judge_bundle):
+    found, _ = judge_bundle(part(bundle, "generator"), split="val")
+    assert 0 < found["tracks"] < 40
+
+
+def test_weights_from_elsewhere_are_judged_on_all_tracks(bundle, generator, judge_bundle):
     config = {"model": generator_config(generator), "plates": BRAZIL.config()}
-    path = str(save_bundle(tmp_path / "imported", Bundle(params, config, {})))
+    imported = Bundle({"generator": bundle.params["generator"]}, config, {})
     with pytest.raises(UserError, match="--split=val: these weights were not trained here"):
-        evaluate(path, str(tracks_root), str(tmp_path), split="val", tfds_dir=str(tmp_path))
-    assert evaluate(path, str(tracks_root), str(tmp_path / "out"), tfds_dir=str(tmp_path))["frames"] == 200
+        judge_bundle(imported, split="val")
+    found, folder = judge_bundle(imported)
+    assert (found["frames"], found["stages"], found["step"]) == (200, [], None)
+    assert "step" not in (folder / "report.md").read_text()
 
 
 @pytest.mark.parametrize("path", ["nothing", "."])

@@ -1,0 +1,38 @@
+"""Figures of texts, worked out by hand."""
+
+import jax
+import numpy as np
+
+from lpasrn_jax.evaluation import metrics
+from lpasrn_jax.models import create_ocr
+from lpasrn_jax.plates import BRAZIL
+from lpasrn_jax.reading.decode import Decoded
+from tests.models.random_params import images, random_params
+
+TEXT = np.array([[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]])
+READ = np.array([[0, 1, 2, 3], [0, 2, 2, 1], [1, 0, 3, 2]])
+
+
+def test_accuracies_are_one_value_an_example():
+    assert metrics.char_accuracy(READ, TEXT).tolist() == [1.0, 0.5, 0.0]
+    assert metrics.word_accuracy(READ, TEXT).tolist() == [1.0, 0.0, 0.0]
+
+
+def test_scores_by_metric_and_kind():
+    read = {kind: Decoded(classes, None, None) for kind, classes in (("sr", READ), ("hr", TEXT))}
+    scores = jax.tree.map(np.ndarray.tolist, jax.device_get(metrics.text_scores(read, TEXT)))
+    assert scores == {
+        "char_acc": {"sr": [1.0, 0.5, 0.0], "hr": [1.0, 1.0, 1.0]},
+        "word_acc": {"sr": [1.0, 0.0, 0.0], "hr": [1.0, 1.0, 1.0]},
+    }
+
+
+def test_each_kind_is_read_by_itself():
+    ocr = create_ocr({"widths": [8, 8, 8, 16], "blocks_per_stage": 1, "transformer_layers": 1, "heads": 2}, BRAZIL)
+    by_kind = {"sr": images(3, 16, 48, 3), "hr": images(3, 16, 48, 3, seed=1)}
+    params = random_params(ocr, by_kind["hr"])
+    read = jax.jit(lambda params, by_kind: metrics.read_images(ocr, params, by_kind, BRAZIL.layout_masks()))(params, by_kind)
+    for kind, image in by_kind.items():
+        slots = jax.jit(ocr.apply)({"params": params}, image).slots
+        layout = BRAZIL.layout_masks()[np.asarray(read[kind].layout)]
+        assert read[kind].classes.tolist() == np.where(layout, slots, -np.inf).argmax(axis=-1).tolist()
