@@ -8,13 +8,13 @@ export MPLBACKEND
 .PHONY: quickstart test lint
 
 quickstart: .venv/installed-train $(QUICK)/tracks/.complete
-	$(BIN)/python scripts/train.py --config configs/stage1.py:quick --workdir $(QUICK) \
+	$(BIN)/python scripts/train_progressive.py --stage all --preset quick --workdir $(QUICK) \
 		--config.data.root=$(QUICK)/tracks --config.data.tfds_dir=$(QUICK)/tfds
 	$(BIN)/python scripts/evaluate.py --checkpoint $(QUICK)/best --data-root $(QUICK)/tracks \
 		--split val --tfds-dir $(QUICK)/tfds --out $(QUICK)
 
 $(QUICK)/tracks/.complete: .venv/installed-train
-	$(BIN)/python scripts/make_tracks.py --out $(QUICK)/tracks --tracks 600 --seed 1 --overwrite
+	$(BIN)/python scripts/make_tracks.py --out $(QUICK)/tracks --tracks 500 --seed 1 --overwrite
 	touch $@
 
 test: .venv/installed-test lint

@@ -4,11 +4,15 @@ Key names follow the guide's: `model.num_rrdb_blocks`, `loss.lambda_embed`, `sta
 line, as in `--config.model.num_rrdb_blocks=8`.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from lpasrn_jax.data import augment
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import BRAZIL
+from lpasrn_jax.training.yaml_config import update_from_yaml
 
 
 def get_config() -> ConfigDict:
@@ -43,6 +47,46 @@ def get_config() -> ConfigDict:
     config.model.msca_prototype_guidance = True
     config.model.dtype = "float32"
     config.model.remat = False
+    config.model.ocr = dict(widths=(64, 128, 256, 512), blocks_per_stage=2, transformer_layers=2, heads=8)
+
+    config.loss = ConfigDict()
+    config.loss.lambda_l1 = 1.0
+    config.loss.lambda_lcofl = 1.0  # times classification + lambda_layout * layout + lambda_ssim * (1 - SSIM)
+    config.loss.lambda_layout = 0.5
+    config.loss.lambda_ssim = 1.0
+    config.loss.layout_beta = 1.0  # of the layout penalty itself
+    config.loss.confusion_alpha = 1.0  # how much an often misread character weighs more
+    config.loss.confusion_max = 3.0  # and how much at most
+    config.loss.lambda_ctc = 0.2
+    config.loss.lambda_slots = 1.0
+    config.loss.lambda_contrastive = 1.0
+    config.loss.lambda_embed = 0.3
+    config.loss.embed_warmup_epochs = 50.0  # lambda_embed rises from 0 over these
+    config.loss.embed_margin = 2.0
+    config.loss.embedding_dim = 128
+    config.loss.use_lightweight_embedder = False
+
+    config.stage = ConfigDict()
+    config.stage.name = ""  # of the stage's folder
+    config.stage.after = dict(name="", config="")  # the stage whose best checkpoint it starts from; empty: random parameters
+    config.stage.networks = ("generator", "ocr", "embedder")
+    config.stage.frozen = ()  # patterns of parameters that stay as they are: "ocr" is all of it, "generator/shallow" a part
+    config.stage.loss_components = ()
+    config.stage.reads = ()  # the images that teach the OCR, for the components ctc and slots
+    config.stage.epochs = 1
+    config.stage.lr = 1e-4
+    config.stage.weight_decay = 0.0
+    config.stage.schedule = "step"
+    config.stage.decay = 0.9  # the step schedule: times this ...
+    config.stage.decay_epochs = 5  # ... after every so many epochs
+    config.stage.warmup_epochs = 0.0  # the cosine schedule: linear from 0 over these
+    config.stage.hard_mining = ConfigDict()
+    config.stage.hard_mining.enabled = False
+    config.stage.hard_mining.difficulty_alpha = 2.0
+    config.stage.hard_mining.reweight_interval = 5  # epochs between two reweightings
+    config.stage.hard_mining.accuracy_decay = 0.9  # of the moving average of an example's character accuracy
+    config.stage.hard_mining.min_seen = 2  # draws before an example's own accuracy counts
+    config.stage.hard_mining.p_hard = (0.1, 0.8)  # the weighted part of the draws, at the stage's start and at its end
 
     config.train = ConfigDict()
     config.train.batch_size = 32
@@ -51,24 +95,34 @@ def get_config() -> ConfigDict:
     config.train.log_every_steps = 20
     config.train.validate_every_epochs = 1
     config.train.early_stop = 30  # validations without a better one
-    config.train.best_metric = "psnr/sr"
+    config.train.best_metrics = ("word_acc", "char_acc", "psnr")  # of validation; the later ones break ties
     return config
 
 
 def quick(config: ConfigDict) -> ConfigDict:
-    """The same stage at a size that two CPU cores train in minutes: a smaller network, and too few steps to need augmentation."""
+    """The same stage at a size that two CPU cores train in minutes: smaller networks, and too few steps to need augmentation."""
     config.model.update(features=24, num_rrdb_blocks=2, growth=12, deform_groups=2, msca_scales=(1.0, 0.5))
+    config.model.ocr.update(widths=(16, 32, 48, 64), blocks_per_stage=1, transformer_layers=1, heads=4)
+    config.loss.update(use_lightweight_embedder=True, embed_warmup_epochs=1.0)
     config.train.update(batch_size=16, ema_decay=0.99)
+    config.train.best_metrics = tuple(name for name in config.train.best_metrics if name != "word_acc")  # too few plates
     config.data.num_workers = 0
     config.data.augment.enabled = False
     return config
 
 
-def with_preset(config: ConfigDict, preset: str, **quick_stage) -> ConfigDict:
-    """The config under a preset: "" as it is, "quick" the small size with `quick_stage` in its stage section."""
-    if preset not in ("", "quick"):
-        raise UserError(f"config preset {preset!r} found; expected :quick, or nothing")
+def with_preset(config: ConfigDict, preset: str, stage: int, quick_stage: Mapping[str, Any]) -> ConfigDict:
+    """The config of a stage under a preset.
+
+    Args:
+      preset: "" for the config as it is; "quick" for the small size, with `quick_stage` in the stage's section; or a YAML file of
+        the guide's form, such as lp_asrn.yaml, whose section `progressive_training.stage<N>` is the stage's.
+      stage: its number.
+    """
     if preset == "quick":
-        config = quick(config)
-        config.stage.update(quick_stage)
+        quick(config).stage.update(quick_stage)
+    elif preset.endswith((".yaml", ".yml")):
+        update_from_yaml(config, preset, stage)
+    elif preset:
+        raise UserError(f"config preset {preset!r} found; expected :quick, :FILE.yaml, or nothing")
     return config

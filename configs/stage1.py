@@ -11,12 +11,12 @@ from configs import base
 
 def get_config(preset: str = "") -> ConfigDict:
     config = base.get_config()
-    config.stage = ConfigDict()
-    config.stage.name = "warmup"
-    config.stage.loss_components = ("l1",)
-    config.stage.epochs = 30
-    config.stage.lr = 1e-4
-    config.stage.schedule = "step"
-    config.stage.decay = 0.9
-    config.stage.decay_epochs = 5
-    return base.with_preset(config, preset, epochs=2, lr=2e-3, decay_epochs=1, decay=0.5)
+    config.stage.update(
+        name="warmup",
+        after=dict(name="pretrain", config="configs/stage0.py"),
+        frozen=("ocr", "embedder"),
+        loss_components=("l1",),
+        epochs=30,
+        lr=1e-4,
+    )
+    return base.with_preset(config, preset, 1, dict(epochs=1, lr=2e-3))

@@ -1,5 +1,8 @@
 """What all tests share: four CPU devices, one small set of synthetic tracks."""
 
+import functools
+import importlib
+
 import jax
 import numpy as np
 import pytest
@@ -35,8 +38,8 @@ def tfds_dir(tmp_path_factory):
 
 @pytest.fixture
 def tiny_config(tracks_root, tfds_dir):
-    """Stage 1 with the smallest network that has every part, on the shared tracks: 2 epochs of about 10 steps."""
-    return _tiny_config(tracks_root, tfds_dir)
+    """Stage 1 alone, without an OCR, with the smallest generator that has every part: 2 epochs of about 10 steps."""
+    return _generator_alone(tracks_root, tfds_dir)
 
 
 @pytest.fixture(scope="session")
@@ -45,17 +48,42 @@ def trained(tracks_root, tfds_dir, tmp_path_factory):
     from lpasrn_jax.training.loop import train_and_evaluate
 
     workdir = tmp_path_factory.mktemp("trained")
-    train_and_evaluate(_tiny_config(tracks_root, tfds_dir), str(workdir))
+    train_and_evaluate(_generator_alone(tracks_root, tfds_dir), str(workdir))
     return workdir
 
 
-def _tiny_config(tracks_root, tfds_dir):
-    from configs import stage1
+@pytest.fixture
+def tiny_stage(tracks_root, tfds_dir):
+    """Call it with the number of a stage for its config with the smallest networks: 1 epoch, the last stage 2."""
+    return functools.partial(_tiny_stage, tracks_root, tfds_dir)
 
-    config = stage1.get_config("quick")
+
+@pytest.fixture(scope="session")
+def staged(tracks_root, tfds_dir, tmp_path_factory):
+    """The workdir of all five tiny stages, one after the other; read it, do not write into it."""
+    from lpasrn_jax.training.loop import train_and_evaluate
+
+    workdir = tmp_path_factory.mktemp("staged")
+    for number in range(5):
+        train_and_evaluate(_tiny_stage(tracks_root, tfds_dir, number), str(workdir))
+    return workdir
+
+
+def _generator_alone(tracks_root, tfds_dir):
+    config = _tiny_stage(tracks_root, tfds_dir, 1)
+    config.data.augment.enabled = True
+    config.stage.update(networks=("generator",), frozen=(), after=dict(name="", config=""), epochs=2)
+    config.train.best_metrics = ("psnr",)
+    return config
+
+
+def _tiny_stage(tracks_root, tfds_dir, number):
+    config = importlib.import_module(f"configs.stage{number}").get_config("quick")
+    # HR is 48 pixels wide: 12 CTC steps, as many as LLLNNNN may need.
     config.data.update(root=str(tracks_root), tfds_dir=str(tfds_dir), val_split=0.1, lr_size=(8, 24))
     config.model.update(features=8, num_rrdb_blocks=1, growth=4, dense_layers=1, deform_groups=2, msca_num_prototypes=4)
+    config.model.ocr.update(widths=(8, 8, 16, 16), blocks_per_stage=1, transformer_layers=1, heads=2)
+    config.loss.embedding_dim = 16
     config.train.update(log_every_steps=4)
-    config.data.augment.enabled = True
-    config.stage.epochs = 2
+    config.stage.epochs = 2 if number == 4 else 1
     return config

@@ -24,7 +24,7 @@ ALLOWED = {
     "evaluation": GROUND | {"data", "losses", "models", "weights", "reading"},
     "training": GROUND | {"data", "losses", "models", "weights", "evaluation"},
     "lpasrn_jax": {"reading"},
-    "configs": GROUND | {"configs", "data"},
+    "configs": GROUND | {"configs", "data", "training"},
     "scripts": GROUND
     | {"data", "synthetic", "models", "losses", "weights", "reading", "evaluation", "training", "dcnv4_jax", "lpasrn_jax"},
 }

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 import pytest
 
@@ -15,16 +16,30 @@ from lpasrn_jax.weights.orbax import load_checkpoint
 from tests.data.damage import write_damaged_set
 
 ROOT = pathlib.Path(__file__).parents[1]
-TINY = [
-    "--config=configs/stage1.py:quick",
+SMALL = [
     "--config.model.features=8",
     "--config.model.num_rrdb_blocks=1",
     "--config.model.use_deformable=False",
     "--config.model.use_character_attention=False",
     "--config.data.lr_size=(8, 24)",
-    "--config.data.augment.enabled=False",
     "--config.data.val_split=0.2",
 ]
+GENERATOR_ALONE = [  # stage 1 without the OCR that stage 0 has trained
+    *SMALL,
+    "--config.stage.networks=('generator',)",
+    "--config.stage.frozen=()",
+    "--config.stage.after.name=",
+    "--config.train.best_metrics=('psnr',)",
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def commands_environment(tmp_path_factory):
+    """The commands share what they compile, and compile it without optimisation, which takes half as long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("xla")))
+        patch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+        yield
 
 
 def command(script, *arguments):
@@ -35,9 +50,14 @@ def run(script, *arguments, **options):
     return subprocess.run(command(script, *arguments), cwd=ROOT, capture_output=True, text=True, timeout=300, **options)
 
 
+def stage_1(workdir, root="data/train", tfds_dir=None):
+    """The arguments of scripts/train.py for stage 1 at its smallest."""
+    data = [f"--config.data.root={root}", f"--config.data.tfds_dir={tfds_dir or workdir.parent / 'tfds'}"]
+    return ["--config=configs/stage1.py:quick", *GENERATOR_ALONE, *data, f"--workdir={workdir}"]
+
+
 def train(workdir, *arguments, root="data/train", board="--tensorboard=false"):
-    tfds_dir = f"--config.data.tfds_dir={workdir.parent / 'tfds'}"
-    return run("train", *TINY, f"--config.data.root={root}", tfds_dir, f"--workdir={workdir}", board, *arguments)
+    return run("train", *stage_1(workdir, root), board, *arguments)
 
 
 def assert_one_line(result, pattern):
@@ -81,11 +101,11 @@ def test_strict_mode_stops_at_the_first_bad_track(damaged, tmp_path):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--config.data.root=nowhere"], "data.root: nowhere does not exist; make tracks with `python scripts/make_tracks.py"),
-    (["--config.model.depth=3"], "--config.model.depth=3: the config has no key 'depth'"),
-    (["--config.modle.features=3"], "--config.modle.features=3: the config has no key 'modle'"),
+    (["--config.model.depth=3"], "--config.model.depth=3: the config has no key 'depth'; configs/base.py and"),
+    (["--config.modle.features=3"], "--config.modle.features=3: the config has no key 'modle'; did you mean 'model'"),
     (["--config.model.features=many"], "--config.model.features=many: invalid literal"),
     (["--config=configs/stage9.py"], "configs/stage9.py"),
-    (["--config=configs/stage1.py:slow"], "config preset 'slow' found; expected :quick"),
+    (["--config=configs/stage1.py:slow"], "config preset 'slow' found; expected :quick, :FILE.yaml, or nothing"),
     (["--epochs=3"], "Unknown command line flag 'epochs'"),
     (["--coordinator=localhost:1234"], "--num_processes=0"),
     (["--workdir=/dev/null/run"], "--workdir=/dev/null/run: cannot be written .* choose a folder that can"),
@@ -94,9 +114,9 @@ def test_what_is_wrong_with_a_command_is_one_line(arguments, message, tmp_path):
     assert_one_line(train(tmp_path / "run", *arguments), message)
 
 
-def test_sigterm_saves_and_exits_with_0(tracks_root, tmp_path):
-    arguments = [*TINY, f"--config.data.root={tracks_root}", f"--config.data.tfds_dir={tmp_path}", f"--workdir={tmp_path}/run"]
-    process = subprocess.Popen(command("train", *arguments, "--config.stage.epochs=100000", "--tensorboard=false"), cwd=ROOT)
+def test_sigterm_saves_and_exits_with_0(tracks_root, tfds_dir, tmp_path):
+    arguments = [*stage_1(tmp_path / "run", tracks_root, tfds_dir), "--config.stage.epochs=100000", "--tensorboard=false"]
+    process = subprocess.Popen(command("train", *arguments), cwd=ROOT)
     try:
         first = tmp_path / "run/warmup/best"  # the first epoch has ended
         wait_for(first, process)
@@ -107,12 +127,12 @@ def test_sigterm_saves_and_exits_with_0(tracks_root, tmp_path):
     assert load_checkpoint(tmp_path / "run/warmup/last").step >= load_checkpoint(first).step > 0
 
 
-def test_two_processes_train_one_model_and_stop_at_the_same_step(tracks_root, tmp_path):
+def test_two_processes_train_one_model_and_stop_at_the_same_step(tracks_root, tfds_dir, tmp_path):
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    arguments = [*TINY, f"--config.data.root={tracks_root}", f"--config.data.tfds_dir={tmp_path}", f"--workdir={tmp_path}/run"]
-    arguments += ["--config.stage.epochs=100000", "--tensorboard=false", f"--coordinator=localhost:{port}", "--num_processes=2"]
+    arguments = [*stage_1(tmp_path / "run", tracks_root, tfds_dir), "--config.stage.epochs=100000", "--tensorboard=false"]
+    arguments += [f"--coordinator=localhost:{port}", "--num_processes=2"]
     job = [subprocess.Popen(command("train", *arguments, f"--process_id={i}"), cwd=ROOT) for i in range(2)]
     try:
         wait_for(tmp_path / "run/warmup/best", job[0])
@@ -125,6 +145,76 @@ def test_two_processes_train_one_model_and_stop_at_the_same_step(tracks_root, tm
     assert sorted(file.name for file in saved.glob("process_*")) == ["process_0-of-2.json", "process_1-of-2.json"]
 
 
+def all_small(root, tfds_dir, workdir):
+    """The arguments of scripts/train_progressive.py for stages of one epoch at their smallest."""
+    ocr = dict(widths=(8, 8, 8, 8), blocks_per_stage=0, transformer_layers=0, heads=1)
+    networks = [*SMALL, *(f"--config.model.ocr.{key}={value}" for key, value in ocr.items())]
+    data = [f"--config.data.root={root}", f"--config.data.tfds_dir={tfds_dir}"]
+    return ["--preset=quick", *networks, *data, "--config.stage.epochs=1", f"--workdir={workdir}", "--tensorboard=false"]
+
+
+class StoppedRun(NamedTuple):
+    """A run of all stages that was stopped in the first, and begun again by the same command."""
+
+    workdir: pathlib.Path
+    exit_codes: tuple[int, int]
+    begun: set[str]  # of the stages, when it was stopped
+    stopped_at: int  # step of the first stage
+
+
+@pytest.fixture(scope="module")
+def stopped_run(tracks_root, tfds_dir, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("stages") / "run"
+    whole = command("train_progressive", "--stage=all", *all_small(tracks_root, tfds_dir, workdir))
+    process = subprocess.Popen(whole, cwd=ROOT)
+    try:
+        wait_for(workdir / "pretrain/checkpoints/0", process)  # the first step comes next, and must be compiled
+        process.send_signal(signal.SIGTERM)
+        first_code = process.wait(200)
+    finally:
+        process.kill()
+    begun = {path.name for path in workdir.glob("*/")} - {"best"}
+    stopped_at = load_checkpoint(workdir / "pretrain/last").step
+    return StoppedRun(workdir, (first_code, subprocess.run(whole, cwd=ROOT, timeout=900).returncode), begun, stopped_at)
+
+
+def test_sigterm_stops_all_stages_and_the_same_command_continues(stopped_run):
+    assert stopped_run.exit_codes == (0, 0)
+    assert stopped_run.begun == {"pretrain"}
+    assert 0 < stopped_run.stopped_at < load_checkpoint(stopped_run.workdir / "pretrain/last").step
+
+
+def test_the_stages_run_in_turn_and_the_last_one_is_the_best(stopped_run):
+    assert os.readlink(stopped_run.workdir / "best") == "hard_mining/best"
+    names = ["pretrain", "warmup", "lcofl", "finetune", "hard_mining"]
+    for i, name in enumerate(names):
+        assert load_checkpoint(stopped_run.workdir / name / "last").config.lineage == names[: i + 1]
+
+
+def test_a_stage_without_the_one_before_names_the_command_that_comes_first(tracks_root, tfds_dir, tmp_path):
+    result = run("train_progressive", "--stage=1", *all_small(tracks_root, tfds_dir, tmp_path / "run"))
+    assert result.returncode == 2, result.stderr
+    told = result.stderr.splitlines()[-1]  # above it stands what preparing the data had to say
+    first = f"python scripts/train.py --config configs/stage0.py --workdir {tmp_path}/run"
+    assert re.fullmatch(f"error: .*/pretrain/best: not found; .* First run `{first}`.*", told)
+    assert not list(tmp_path.glob("run/*/checkpoints/*"))
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--stage=7"], "--stage=7: value should be one of <0|1|2|3|4|all>"),
+    ([], "Flag --stage must have a value"),
+    (["--stage=all", "--config.stage.epoch=3"], "--config.stage.epoch=3: the config has no key 'epoch'; did you mean 'epochs'?"),
+    (["--stage=all", "--config.stage.lr", "fast"], "--config.stage.lr=fast: could not convert string to float"),
+    (["--stage=4", "--preset=slow"], "config preset 'slow' found; expected :quick, :FILE.yaml, or nothing"),
+    (["--stage=4", "--preset=nowhere.yaml"], "nowhere.yaml: can't be read (No such file or directory)"),
+    (["--stage=4", "quick"], "'quick' is no flag"),
+])  # fmt: skip
+def test_what_is_wrong_with_the_stages_is_said_before_anything_is_trained(arguments, message, tmp_path):
+    workdir = tmp_path / "run"
+    assert_one_line(run("train_progressive", f"--workdir={workdir}", *arguments), re.escape(message))
+    assert not workdir.exists()
+
+
 def wait_for(path, process):
     """Until there is something at `path`, or the process has ended."""
     deadline = time.monotonic() + 200
@@ -132,11 +222,11 @@ def wait_for(path, process):
         time.sleep(0.1)
 
 
-def test_evaluate_prints_its_figures_and_names_its_report(trained, tracks_root, tmp_path):
+def test_evaluate_prints_its_figures_and_names_its_report(stopped_run, tracks_root, tmp_path):
     result = run(
         "evaluate",
         "--checkpoint",
-        trained / "best",
+        stopped_run.workdir / "best",
         "--data-root",
         tracks_root,
         "--out",
@@ -157,3 +247,5 @@ def test_every_script_explains_itself():
     for script in sorted(ROOT.glob("scripts/*.py")):
         result = run(script.stem, "--help", env={**os.environ, "COLUMNS": "120"})
         assert script.stem in result.stdout, script
+        if script.stem.startswith("train"):
+            assert "--workdir" in result.stdout, script

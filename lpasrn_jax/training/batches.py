@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import grain
@@ -10,33 +11,80 @@ import ml_collections
 import numpy as np
 
 from lpasrn_jax import runtime
-from lpasrn_jax.data import pipeline
+from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.data.lp_tracks import PreparedTracks, Record
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.losses import ctc
+from lpasrn_jax.models import ocr
 from lpasrn_jax.plates import PlateFormat
 
 
-def check_batch_size(config: ml_collections.ConfigDict, tracks: PreparedTracks) -> None:
-    """Raise UserError for a batch that can't be spread over the devices, or a split without enough examples."""
+def prepare_tracks(config: ml_collections.ConfigDict) -> PreparedTracks:
+    """The config's tracks, checked against what the stage does with them.
+
+    Raises:
+      UserError: for data that can't be used, a batch that can't be spread over the devices, a split without enough examples, and
+        images too narrow for the CTC loss.
+    """
+    tracks = lp_tracks.prepare(
+        config.data.root,
+        plate_format(config),
+        tfds_dir=config.data.tfds_dir,
+        val_split=config.data.val_split,
+        strict=config.data.strict,
+    )
     batch_size, devices = config.train.batch_size, jax.device_count()
     if batch_size < 1 or batch_size % devices:
         raise UserError(f"train.batch_size: {batch_size} can't be spread over {devices} devices; take a multiple of {devices}")
-    examples = len(tracks.train) * pipeline.FRAMES
+    examples = num_training_examples(tracks)
     if examples < batch_size:
         raise UserError(f"train.batch_size: {batch_size} is more than the {examples} training examples; take less, or add tracks")
     if not len(tracks.val):
         raise UserError(f"data.val_split: {config.data.val_split} leaves no plate for validation; raise it, or add tracks")
+    if "ctc" in config.stage.loss_components:
+        _check_width(config)
+    return tracks
+
+
+def _check_width(config: ml_collections.ConfigDict) -> None:
+    width = config.data.lr_size[1] * config.model.scale
+    steps, needed = math.ceil(width / ocr.PIXELS_PER_STEP), ctc.steps_needed(plate_format(config))
+    if steps < needed:
+        raise UserError(
+            f"data.lr_size: {width} pixels of HR width make {steps} CTC steps, and a text may need {needed}; widen it, or leave "
+            "ctc out of stage.loss_components"
+        )
+
+
+def plate_format(config: ml_collections.ConfigDict) -> PlateFormat:
+    """What the config's plates look like."""
+    return PlateFormat.create(config.plates.alphabet, config.plates.layouts)
+
+
+def num_training_examples(tracks: PreparedTracks) -> int:
+    """Frame pairs in the training split."""
+    return len(tracks.train) * pipeline.FRAMES
 
 
 def steps_per_epoch(tracks: PreparedTracks, config: ml_collections.ConfigDict) -> int:
     """Whole batches in the training split."""
-    return len(tracks.train) * pipeline.FRAMES // config.train.batch_size
+    return num_training_examples(tracks) // config.train.batch_size
 
 
-def training_batches(tracks: PreparedTracks, config: ml_collections.ConfigDict) -> grain.DatasetIterator:
-    """Shuffled batches without end; the iterator's state can be saved."""
-    reader = _reader(tracks.train, tracks, config)
-    return pipeline.train_batches(reader, seed=config.seed, num_workers=config.data.num_workers, **_share(config))
+def training_batches(
+    tracks: PreparedTracks,
+    config: ml_collections.ConfigDict,
+    probabilities: pipeline.Probabilities | None = None,
+    period: int = 0,
+) -> grain.DatasetIterator:
+    """Batches without end, shuffled or drawn by `probabilities`; the iterator's state can be saved, and holds neither argument.
+
+    Each period has draws of its own. Close an iterator before the next period's takes its place: its workers run until then.
+    """
+    seed = config.seed if period == 0 else int(np.random.SeedSequence((config.seed, period)).generate_state(1)[0])
+    reader = _reader(tracks.train, tracks, config, with_other_frame="contrastive" in config.stage.loss_components)
+    workers = config.data.num_workers
+    return pipeline.train_batches(reader, seed=seed, probabilities=probabilities, num_workers=workers, **_share(config))
 
 
 def validation_batches(tracks: PreparedTracks, config: ml_collections.ConfigDict) -> grain.DatasetIterator:
@@ -49,14 +97,17 @@ def on_devices(batch: dict[str, np.ndarray], mesh: jax.sharding.Mesh) -> dict[st
     return {name: jax.make_array_from_process_local_data(runtime.batch_sharding(mesh), values) for name, values in batch.items()}
 
 
-def _reader(source: Sequence[Record], tracks: PreparedTracks, config: ml_collections.ConfigDict) -> pipeline.FramePairReader:
+def _reader(
+    source: Sequence[Record], tracks: PreparedTracks, config: ml_collections.ConfigDict, *, with_other_frame: bool = False
+) -> pipeline.FramePairReader:
     height, width = config.data.lr_size
     return pipeline.FramePairReader(
         source=source,
-        plate_format=PlateFormat.create(config.plates.alphabet, config.plates.layouts),
+        plate_format=plate_format(config),
         scenarios=tracks.scenarios,
         lr_size=(height, width),
         hr_size=(height * config.model.scale, width * config.model.scale),
+        with_other_frame=with_other_frame,
     )
 
 

@@ -6,10 +6,12 @@ A checkpoint of step N lies in `checkpoints/N` and has the items that `lpasrn_ja
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
+import shutil
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import grain
 import jax
@@ -19,9 +21,23 @@ from grain.checkpoint import CheckpointRestore, CheckpointSave
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.training.hard_mining import HardExampleMiner
 from lpasrn_jax.training.state import TrainState
 
-Progress = dict[str, Any]  # what the loop itself remembers: JSON values
+
+class Progress(TypedDict):
+    """What the loop itself remembers.
+
+    best: the scores of the best validation so far, as `train.best_metrics` lists them; None before the first.
+    stale: validations since.
+    finished: whether the stage has come to its end.
+    lineage: the names of the stages that led here, this one last.
+    """
+
+    best: list[float] | None
+    stale: int
+    finished: bool
+    lineage: list[str]
 
 
 class Checkpoints:
@@ -29,22 +45,24 @@ class Checkpoints:
 
     Args:
       directory: the stage's folder.
-      config: written into each checkpoint, so that a model can be built from it alone; the largest value of the validation
-        metric `train.best_metric` marks the best checkpoint.
+      config: written into each checkpoint, so that a model can be built from it alone; the best checkpoint is the one with the
+        largest `train.best_metrics`, of which the later ones break ties of the earlier.
     """
 
     def __init__(self, directory: pathlib.Path, config: ml_collections.ConfigDict):
         self._directory = directory
-        self._best_metric = config.train.best_metric
+        self._best_metrics = tuple(config.train.best_metrics)
         self._config = config.to_dict()
+        if jax.process_index() == 0:  # Orbax would do it in the background, and trip over a process that ends meanwhile
+            for remains in directory.glob(f"checkpoints/*{ocp.utils.TMP_DIR_SUFFIX}*"):
+                shutil.rmtree(remains)
         self._manager = ocp.CheckpointManager(
             directory / "checkpoints",
             options=ocp.CheckpointManagerOptions(
-                best_fn=self._score,
+                best_fn=self.ranking,
                 preservation_policy=AnyPreservationPolicy(
-                    [LatestN(n=1), BestN(get_metric_fn=self._score, n=1, keep_checkpoints_without_metrics=False)]
+                    [LatestN(n=1), BestN(get_metric_fn=self.ranking, n=1, keep_checkpoints_without_metrics=False)]
                 ),
-                cleanup_tmp_directories=True,
             ),
         )
         self.wait()
@@ -56,8 +74,18 @@ class Checkpoints:
         self.wait()
         self._manager.close()
 
-    def _score(self, metrics: Mapping[str, float]) -> float:
-        return metrics[self._best_metric]
+    def ranking(self, metrics: Mapping[str, float]) -> list[float]:
+        """What the best checkpoint has most of: compare them as lists.
+
+        Raises:
+          UserError: for a metric that this stage's validation does not have.
+        """
+        for name in self._best_metrics:
+            if name not in metrics:
+                raise UserError(
+                    f"train.best_metrics: {name!r} is not measured in this stage; expected some of {', '.join(metrics)}"
+                )
+        return [metrics[name] for name in self._best_metrics]
 
     def latest_step(self) -> int | None:
         return self._manager.latest_step()
@@ -67,6 +95,7 @@ class Checkpoints:
         state: TrainState,
         iterator: grain.DatasetIterator,
         progress: Progress,
+        miner: HardExampleMiner | None = None,
         metrics: Mapping[str, float] | None = None,
     ) -> None:
         """Start saving; a step that is already saved is left alone. `metrics` is None for a save between validations."""
@@ -74,6 +103,7 @@ class Checkpoints:
         if step in self._manager.all_steps():
             return
         self.wait()
+        mining = {"miner": ocp.args.StandardSave(miner.state())} if miner else {}
         self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -81,27 +111,31 @@ class Checkpoints:
                 ema=ocp.args.StandardSave(state.ema),
                 optimizer=ocp.args.StandardSave(_optimizer_item(state)),
                 data=CheckpointSave(iterator),
-                progress=ocp.args.JsonSave(progress),
-                config=ocp.args.JsonSave(self._config),
+                progress=ocp.args.JsonSave(dict(progress)),
+                config=ocp.args.JsonSave({**self._config, "lineage": progress["lineage"]}),
+                **mining,
             ),
             metrics=None if metrics is None else dict(metrics),
         )
 
     def restore(self, state: TrainState, iterator: grain.DatasetIterator) -> tuple[TrainState, Progress]:
-        """The last checkpoint, on the devices and with the shardings of `state`; `iterator` is set to where it was.
+        """The last checkpoint, on the devices that `state`'s shardings name; `iterator` is set to where it was.
+
+        Args:
+          state: the state's shapes, dtypes and shardings.
+          iterator: over the same examples, and with the same weights, as when it was saved.
 
         Raises:
           UserError: if the run was started with a different model.
         """
         step = self._manager.latest_step()
-        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
         try:
             restored = self._manager.restore(
                 step,
                 args=ocp.args.Composite(
-                    params=ocp.args.StandardRestore(abstract.params),
-                    ema=ocp.args.StandardRestore(abstract.ema),
-                    optimizer=ocp.args.StandardRestore(_optimizer_item(abstract)),
+                    params=ocp.args.StandardRestore(state.params),
+                    ema=ocp.args.StandardRestore(state.ema),
+                    optimizer=ocp.args.StandardRestore(_optimizer_item(state)),
                     data=CheckpointRestore(iterator),
                     progress=ocp.args.JsonRestore(),
                 ),
@@ -111,15 +145,12 @@ class Checkpoints:
                 f"{self._directory}: checkpoint {step} does not fit this config ({str(error).splitlines()[0]}); "
                 "use the config it was made with, or another --workdir"
             ) from error
-        optimizer = restored.optimizer
-        state = state.replace(
-            step=optimizer["step"],
-            params=restored.params,
-            ema=restored.ema,
-            opt_state=optimizer["opt_state"],
-            key=optimizer["key"],
-        )
-        return state, restored.progress
+        return state.replace(params=restored.params, ema=restored.ema, **restored.optimizer), Progress(**restored.progress)
+
+    def restore_miner(self, miner: HardExampleMiner) -> None:
+        """Set a miner to what the last checkpoint knows of each example."""
+        item = ocp.args.Composite(miner=ocp.args.StandardRestore(miner.state()))
+        miner.set_state(self._manager.restore(self._manager.latest_step(), args=item).miner)
 
     def wait(self) -> None:
         """Block until what was saved is on disk."""
@@ -144,4 +175,6 @@ def link(path: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def _optimizer_item(state: TrainState) -> dict[str, Any]:
-    return {"step": state.step, "opt_state": state.opt_state, "key": state.key}
+    """What of a state is neither parameters nor their averages, by field."""
+    fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
+    return {name: value for name, value in fields.items() if name not in ("params", "ema")}

@@ -1,44 +1,122 @@
-"""A stage's config from the command line, with what is wrong about it in one line."""
+"""A stage's config and a run's flags from the command line, with what is wrong about them in one line."""
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Sequence
 
-from absl import flags
+import ml_collections
+from absl import flags, logging
 from ml_collections import config_flags
 
+from lpasrn_jax import runtime
 from lpasrn_jax.errors import UserError
 
 FLAGS = flags.FLAGS
+OVERRIDE = re.compile(r"--?(no)?config\.([\w.]+)")
 
 
-def define_config() -> None:
-    """The flag `--config FILE[:PRESET]`; each key of the config is an override, as in `--config.stage.lr=1e-3`."""
-    config_flags.DEFINE_config_file("config", None, "The stage: configs/stage1.py, or configs/stage1.py:quick.")
-    flags.mark_flag_as_required("config")
+def define_config(values: flags.FlagValues = FLAGS, argv: list[str] | None = None) -> None:
+    """The flag `--config FILE[:PRESET]`; each key of the config is an override, as in `--config.stage.lr=1e-3`.
+
+    Args:
+      values: where it is defined.
+      argv: what will be parsed: ml_collections looks there for overrides before it parses; None for the process's own.
+    """
+    config_flags.DEFINE_config_file(
+        "config",
+        None,
+        "The stage: configs/stage1.py, configs/stage1.py:quick or configs/stage1.py:FILE.yaml.",
+        flag_values=values,
+        sys_argv=argv,
+    )
+    flags.mark_flag_as_required("config", flag_values=values)
 
 
-def parse_flags(argv: list[str]) -> list[str]:
-    """absl's flags, parsed.
+def define_run(workdir: str | None = None) -> None:
+    """The flags of a training run; `--workdir` must be given where there is no default."""
+    flags.DEFINE_string("workdir", workdir, "Folder of the run: checkpoints, events, the best model.")
+    flags.DEFINE_bool("tensorboard", True, "Show the run in TensorBoard while it lasts.")
+    flags.DEFINE_integer("tensorboard_port", 6007, "Its port; the next free one if that is taken.")
+    flags.DEFINE_string("coordinator", "", "host:port of process 0 of a job; Slurm and Kubernetes need no flag.")
+    flags.DEFINE_integer("num_processes", 0, "Number of processes of the job, with --coordinator.")
+    flags.DEFINE_integer("process_id", -1, "This process's number in the job, with --coordinator.")
+    if workdir is None:
+        flags.mark_flag_as_required("workdir")
+
+
+def start_run() -> int | None:
+    """Join the job that the flags of `define_run` name; the first port for TensorBoard, None to leave it out."""
+    logging.set_verbosity(logging.WARNING)  # the metrics are in the progress bar and in TensorBoard
+    runtime.initialize_distributed(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
+    runtime.enable_compilation_cache()
+    return FLAGS.tensorboard_port if FLAGS.tensorboard else None
+
+
+def parse_flags(argv: Sequence[str]) -> list[str]:
+    """absl's flags, parsed; returns the program's name.
 
     Raises:
-      UserError: for an unknown flag, config file, preset or key, and for a value of the wrong type.
+      UserError: for an unknown flag, config file, preset or key, a value of the wrong type, and what is no flag.
     """
+    return _parse(FLAGS, argv)
+
+
+def split_overrides(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The arguments that are not overrides of a config, and those that are, each with its value if that stands apart."""
+    parts: tuple[list[str], list[str]] = [], []
+    is_override = False
+    for argument in argv:
+        if argument.startswith("-"):
+            is_override = OVERRIDE.match(argument) is not None
+        parts[is_override].append(argument)
+    return parts
+
+
+def load_config(file: str, overrides: Sequence[str]) -> ml_collections.ConfigDict:
+    """The config of `FILE[:PRESET]` with overrides such as `--config.stage.lr=1e-3`.
+
+    Raises:
+      UserError: as `parse_flags`.
+    """
+    values, argv = flags.FlagValues(), ["", f"--config={file}", *overrides]
+    define_config(values, argv)
+    _parse(values, argv)
+    return values.config
+
+
+def _parse(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
+    with _one_line(argv):
+        remaining = values(argv)
+        if "config" in values:
+            values.config.seed  # noqa: B018  (a file that could not be loaded raises at its first use)
+    if remaining[1:]:
+        raise UserError(f"{remaining[1]!r} is no flag; expected arguments such as --config.stage.lr=1e-3")
+    return remaining
+
+
+@contextlib.contextmanager
+def _one_line(argv: Sequence[str]):
+    """Inside it, what absl and ml_collections say of an argument becomes a UserError."""
     try:
-        remaining = FLAGS(argv)
-        FLAGS.config.seed  # noqa: B018  (a file that could not be loaded raises at its first use)
+        yield
     except (AttributeError, KeyError) as error:  # an override of a key that isn't there
         hint = " ".join(str(error.args[0]).split())  # the key, or: Did you mean "model" instead of "modl"?
-        key = re.search(r"(\w+)\W*$", hint).group(1)
-        override = next((argument for argument in argv if key in argument), key)
-        raise UserError(
-            f"{override}: the config has no key {key!r}; configs/base.py and the stage's file list the keys"
-        ) from error
+        key, meant = re.search(r"(\w+)\W*$", hint)[1], re.search(r'Did you mean "(\w+)"', hint)
+        override = next((argument for argument in argv if key in _path(argument)), key)
+        advice = f"did you mean {meant[1]!r}?" if meant else "configs/base.py and the stage's file list the keys"
+        raise UserError(f"{override}: the config has no key {key!r}; {advice}") from error
     except OSError as error:
         raise UserError(f"--config={_config_argument(argv)}: {_last_line(error)}") from error
     except (flags.Error, TypeError, ValueError) as error:
         raise UserError(_last_line(error).removeprefix("lpasrn_jax.errors.UserError: ")) from error
-    return remaining
+
+
+def _path(argument: str) -> list[str]:
+    """The names that lead to the key that an argument overrides; none if it is no override."""
+    override = OVERRIDE.match(argument)
+    return override[2].split(".") if override else []
 
 
 def _last_line(error: Exception) -> str:
@@ -46,7 +124,7 @@ def _last_line(error: Exception) -> str:
     return str(error).strip().splitlines()[-1].strip()
 
 
-def _config_argument(argv: list[str]) -> str:
+def _config_argument(argv: Sequence[str]) -> str:
     """The last one given, as absl takes it."""
     given = ""
     for argument, following in zip(argv, [*argv[1:], ""], strict=True):

@@ -1,71 +1,116 @@
 """Where a stage starts. The loop first looks for its own last checkpoint; without one, what stands here decides:
-the weights of `init_from`, or random ones."""
+the weights of `init_from`, else the best of the stage before, else random ones."""
 
 from __future__ import annotations
 
+import pathlib
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import ml_collections
-import optax
+from absl import logging
+from flax.traverse_util import flatten_dict, unflatten_dict
 
-from lpasrn_jax import runtime
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.models.generator import Generator
-from lpasrn_jax.training.state import Params, TrainState, create_state
-from lpasrn_jax.weights.bundle import check_params
+from lpasrn_jax.training.networks import Networks, random_params
+from lpasrn_jax.training.state import Params, Trained
+from lpasrn_jax.weights.bundle import Bundle, check_params
 from lpasrn_jax.weights.load import load_weights
 
 # How a network is computed, not what it computes: these may differ from the weights' own config.
-FREE_MODEL_KEYS = ("dtype", "remat", "deform_implementation")
+FREE_MODEL_KEYS = ("model.dtype", "model.remat", "model.deform_implementation")
+
+RUN_ONCE = {"xla_backend_optimization_level": 0}  # compiled in a third of the time
 
 
-def initial_state(
-    generator: Generator,
-    optimizer: optax.GradientTransformation,
-    config: ml_collections.ConfigDict,
-    mesh: jax.sharding.Mesh,
-    init_from: str,
-) -> TrainState:
-    """The state at step 0, the same on each device; `init_from` empty for random parameters.
+class Start(NamedTuple):
+    """params: by network name, on the host. lineage: the names of the stages that made them, the oldest first."""
+
+    params: dict[str, Params]
+    lineage: tuple[str, ...]
+
+
+def initial_params(networks: Networks, trained: Trained, config: ml_collections.ConfigDict, workdir: pathlib.Path) -> Start:
+    """The parameters at step 0.
+
+    A network that the weights lack, or the part of one, starts at random if the stage trains it, which is logged.
 
     Raises:
-      UserError: for an `init_from` that can't be read, or holds a generator of another kind.
+      UserError: if the stage before has no checkpoint, naming the command that makes one; for an `init_from` that can't be read,
+        holds a network of another kind, or lacks what the stage does not train.
     """
-
-    def random_params() -> dict[str, Params]:
-        image = jnp.zeros((1, *config.data.lr_size, 3))
-        return {"generator": generator.init(jax.random.key(config.seed), image)["params"]}
-
-    everywhere = runtime.replicated(mesh)
-    if init_from:
-        params = jax.device_put(_stored_params(config, jax.eval_shape(random_params)), everywhere)
-    else:
-        params = jax.jit(random_params, out_shardings=everywhere)()
-    return jax.jit(lambda params: create_state(params, optimizer, config.seed), out_shardings=everywhere)(params)
+    source = _source(config, workdir)
+    random = jax.device_get(jax.jit(lambda: random_params(networks, config), compiler_options=RUN_ONCE)())
+    if source is None:
+        return Start(random, ())
+    bundle = load_weights(source)
+    _check_same_model(source, networks, config, bundle)
+    return Start(_completed(source, bundle, random, trained), tuple(bundle.config.get("lineage", ())))
 
 
-def _stored_params(config: ml_collections.ConfigDict, expected: dict[str, Params]) -> dict[str, Params]:
-    bundle = load_weights(config.init_from)
-    missing = expected.keys() - bundle.params.keys()
-    if missing:
-        raise UserError(f"init_from: {config.init_from} holds {', '.join(bundle.params)}, but no {', '.join(missing)}")
-    _check_same_model(config, bundle.config["model"])
-    params = {name: bundle.params[name] for name in expected}
-    check_params(f"init_from={config.init_from}", expected, params)
-    return params
+def _source(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> str | None:
+    if config.init_from:
+        return config.init_from
+    after = config.stage.after
+    if not after.name:
+        return None
+    best = workdir / after.name / "best"
+    if not best.exists():
+        raise UserError(
+            f"{best}: not found; stage {config.stage.name!r} starts from the best checkpoint of {after.name!r}. First run "
+            f"`python scripts/train.py --config {after.config} --workdir {workdir}`, with this command's preset and overrides, "
+            "or give --config.init_from=PATH"
+        )
+    return str(best)
 
 
-def _check_same_model(config: ml_collections.ConfigDict, stored: Mapping[str, Any]) -> None:
-    """Names every override that would make the config's model the stored one."""
-    mine = {name: _as_tuple(value) for name, value in config.model.items() if name not in FREE_MODEL_KEYS}
-    other = {name: _as_tuple(stored[name]) for name in mine if name in stored}
-    overrides = [shlex.quote(f"--config.model.{name}={value}") for name, value in other.items() if value != mine[name]]
+def _check_same_model(source: str, networks: Networks, config: ml_collections.ConfigDict, bundle: Bundle) -> None:
+    """Names every override that would make the config's networks the stored ones."""
+    mine, stored = (_flat(tree) for tree in (config.to_dict(), bundle.config))
+    overrides = [
+        shlex.quote(f"--config.{key}={_as_tuple(stored[key])}")
+        for key in mine
+        if _network_of(key) in networks.keys() & bundle.params.keys()
+        and key in stored
+        and _as_tuple(stored[key]) != _as_tuple(mine[key])
+        and key not in FREE_MODEL_KEYS
+    ]
     if overrides:
-        raise UserError(f"init_from: {config.init_from} is of another model; give {' '.join(overrides)}")
+        raise UserError(f"{source} is of another model; give {' '.join(overrides)}")
+
+
+def _network_of(key: str) -> str | None:
+    """The network whose kind a key of the config decides."""
+    if key in ("loss.use_lightweight_embedder", "loss.embedding_dim"):
+        return "embedder"
+    if key.startswith("model."):
+        return "ocr" if key.startswith("model.ocr.") else "generator"
+    return None
+
+
+def _completed(source: str, bundle: Bundle, random: dict[str, Params], trained: Trained) -> dict[str, Params]:
+    """The stored parameters, with random ones for parts that are missing whole and are trained."""
+    wanted, parts = flatten_dict(random), {path[:2] for path in flatten_dict(bundle.params)}
+    trains = flatten_dict(trained)
+    new = {path for path in wanted if path[:2] not in parts}
+    lacking = sorted({path[0] for path in new if not trains[path]})
+    if lacking:
+        raise UserError(
+            f"{source} holds {', '.join(bundle.params)}, but not all of {lacking[0]}, which this stage keeps frozen; "
+            "give weights that have it, such as those of the stage before"
+        )
+    if new:
+        logging.warning("%s lacks %s: random at the start", source, ", ".join(sorted({"/".join(path[:2]) for path in new})))
+    stored = {path: value for path, value in flatten_dict(bundle.params).items() if path[0] in random}
+    completed = unflatten_dict({**{path: wanted[path] for path in new}, **stored})
+    check_params(source, random, completed)
+    return completed
+
+
+def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return flatten_dict(dict(tree), sep=".")
 
 
 def _as_tuple(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The one training loop: next batch, step, log; at the end of an epoch validate and save.
+"""The one training loop: validate and save at the end of an epoch, stop if asked to, next batch, step, log.
 
 What is trained, on which losses and for how long is the config's matter.
 """
@@ -6,21 +6,42 @@ What is trained, on which losses and for how long is the config's matter.
 from __future__ import annotations
 
 import functools
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
 
+import grain
 import jax
 import ml_collections
+import optax
 
 from lpasrn_jax import runtime
-from lpasrn_jax.data import lp_tracks
+from lpasrn_jax.data.lp_tracks import PreparedTracks
 from lpasrn_jax.losses import compose
-from lpasrn_jax.models.generator import create_generator
-from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.training import batches, optim, stages, steps
 from lpasrn_jax.training.checkpoints import Checkpoints, Progress
-from lpasrn_jax.training.initial import initial_state
+from lpasrn_jax.training.hard_mining import HardExampleMiner
+from lpasrn_jax.training.initial import initial_params
+from lpasrn_jax.training.networks import Networks, create_networks, random_params
 from lpasrn_jax.training.reporting import Reporter
+from lpasrn_jax.training.state import Params, Trained, TrainState, create_state
 from lpasrn_jax.training.stop import StopRequest
 from lpasrn_jax.training.validation import Validation
+
+
+class Job(NamedTuple):
+    """What a config makes of a stage, before anything is trained."""
+
+    config: ml_collections.ConfigDict
+    directory: pathlib.Path  # the stage's
+    tracks: PreparedTracks
+    mesh: jax.sharding.Mesh
+    networks: Networks
+    trained: Trained
+    schedule: optax.Schedule
+    optimizer: optax.GradientTransformation
+    steps_per_epoch: int
+    miner: HardExampleMiner | None
 
 
 def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, tensorboard_port: int | None = None) -> Progress:
@@ -32,70 +53,129 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, tenso
       tensorboard_port: show the run in TensorBoard on this port or the next free one; None leaves it out.
 
     Returns:
-      The best validation score so far (`best`), and the validations since (`stale`).
+      How far it has come, see `Progress`.
 
     Raises:
       UserError: for a config, data or folder that can't be used, and for a loss that is no longer finite.
     """
-    compose.check_components(config.stage.loss_components)
+    job = _prepare(config, workdir)
+    with Checkpoints(job.directory, config) as checkpoints, StopRequest() as stop:
+        state, train_batches, progress = _begin(job, checkpoints)
+        first_step, num_steps = int(state.step), config.stage.epochs * job.steps_per_epoch
+        with Reporter(job.directory, first_step, num_steps, tensorboard_port) as reporter:
+            return _train(job, state, train_batches, progress, num_steps, checkpoints, reporter, stop)
+
+
+def _prepare(config: ml_collections.ConfigDict, workdir: str) -> Job:
+    compose.check_components(config.stage)
+    networks = create_networks(config)
+    trained = optim.trained_params(jax.eval_shape(lambda: random_params(networks, config)), config.stage.frozen)
     directory = stages.open_stage(workdir, config)
-    tracks = _prepare_tracks(config)
-    mesh = runtime.data_mesh()
-    train_batches = batches.training_batches(tracks, config)
+    tracks = batches.prepare_tracks(config)
     steps_per_epoch = batches.steps_per_epoch(tracks, config)
-    num_steps = config.stage.epochs * steps_per_epoch
-
-    generator = create_generator(config.model)
     schedule = optim.create_schedule(config.stage, steps_per_epoch)
-    optimizer = optim.create_optimizer(schedule, config.train.grad_clip)
-    frozen = ml_collections.FrozenConfigDict(config)
-    train_step = jax.jit(
-        functools.partial(steps.train_step, generator=generator, optimizer=optimizer, config=frozen), donate_argnums=0
+    optimizer = optim.create_optimizer(
+        schedule, trained, grad_clip=config.train.grad_clip, weight_decay=config.stage.weight_decay
     )
-    validation = Validation(generator, tracks, config, mesh)
-    progress: Progress = {"best": None, "stale": 0}
+    mining = config.stage.hard_mining
+    miner = HardExampleMiner(batches.num_training_examples(tracks), mining) if mining.enabled else None
+    return Job(config, directory, tracks, runtime.data_mesh(), networks, trained, schedule, optimizer, steps_per_epoch, miner)
 
-    with Checkpoints(directory, config) as checkpoints, StopRequest() as stop:
-        resuming = checkpoints.latest_step() is not None
-        state = initial_state(generator, optimizer, config, mesh, init_from="" if resuming else config.init_from)
-        if resuming:
-            state, progress = checkpoints.restore(state, train_batches)
-        first_step = int(state.step)
-        with Reporter(directory, first_step, num_steps, tensorboard_port) as reporter:
-            for step in range(first_step + 1, num_steps + 1):
-                if progress["stale"] >= config.train.early_stop:
-                    break
-                state, metrics = train_step(state, batches.on_devices(next(train_batches), mesh))
-                reporter.step(step, metrics)
-                ends_epoch, stopping = step % steps_per_epoch == 0, stop.at(step)
-                if ends_epoch or stopping or step % config.train.log_every_steps == 0:
-                    reporter.write_steps(float(schedule(step - 1)))
-                    checkpoints.update_links()
-                if ends_epoch and step // steps_per_epoch % config.train.validate_every_epochs == 0:
-                    scores, pictures = validation(state.ema)
-                    progress = _after_validation(progress, scores[config.train.best_metric])
-                    reporter.validation(step, scores, pictures, note="best so far" if progress["stale"] == 0 else "")
-                    checkpoints.save(state, train_batches, progress, scores)
-                elif stopping or step == num_steps:
-                    checkpoints.save(state, train_batches, progress)
-                if stopping:
-                    break
+
+def _begin(job: Job, checkpoints: Checkpoints) -> tuple[TrainState, grain.DatasetIterator, Progress]:
+    """The state, the batches and the progress to start with: the run's own last ones, or those of step 0."""
+
+    def state_of(params: dict[str, Params]) -> TrainState:
+        num_classes = len(job.config.plates.alphabet)
+        return create_state(params, job.trained, job.optimizer, num_classes=num_classes, seed=job.config.seed)
+
+    everywhere = runtime.replicated(job.mesh)
+    if checkpoints.latest_step() is None:
+        start = initial_params(job.networks, job.trained, job.config, job.directory.parent)
+        state = jax.jit(state_of, out_shardings=everywhere)(jax.device_put(start.params, everywhere))
+        lineage = [*start.lineage, job.config.stage.name]
+        return state, _training_batches(job), {"best": None, "stale": 0, "finished": False, "lineage": lineage}
+    shapes = jax.eval_shape(lambda: state_of(random_params(job.networks, job.config)))
+    abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), shapes)
+    if job.miner:
+        checkpoints.restore_miner(job.miner)
+    train_batches = _training_batches(job)
+    state, progress = checkpoints.restore(abstract, train_batches)
+    return state, train_batches, progress
+
+
+def _training_batches(job: Job) -> grain.DatasetIterator:
+    if job.miner:
+        return batches.training_batches(job.tracks, job.config, job.miner.probabilities, job.miner.period)
+    return batches.training_batches(job.tracks, job.config)
+
+
+def _train(
+    job: Job,
+    state: TrainState,
+    train_batches: grain.DatasetIterator,
+    progress: Progress,
+    num_steps: int,
+    checkpoints: Checkpoints,
+    reporter: Reporter,
+    stop: StopRequest,
+) -> Progress:
+    config, miner = job.config, job.miner
+    train_step, end_epoch = _compiled_steps(job)
+    validation = Validation(job.networks, job.tracks, config, job.mesh)
+    first_step, resumed = int(state.step), progress["best"] is not None
+    for step in range(first_step, num_steps + 1):
+        epoch, into_epoch = divmod(step, job.steps_per_epoch)
+        if into_epoch == 0 and epoch % config.train.validate_every_epochs == 0 and not (resumed and step == first_step):
+            scores, pictures = validation(state.model)
+            progress = _after_validation(progress, checkpoints.ranking(scores))
+            reporter.validation(step, scores, pictures, note="best so far" if progress["stale"] == 0 else "")
+            checkpoints.save(state, train_batches, progress, miner, scores)
+        stopping = stop.at(step)
+        progress["finished"] = not stopping and (step == num_steps or progress["stale"] >= config.train.early_stop)
+        if stopping or progress["finished"]:
+            _take_notes(reporter, job, step)
+            checkpoints.save(state, train_batches, progress, miner)
+            break
+        state, metrics, readings = train_step(state, batches.on_devices(next(train_batches), job.mesh))
+        reporter.step(step + 1, metrics, readings if miner else {})
+        if (step + 1) % job.steps_per_epoch == 0:
+            _take_notes(reporter, job, step + 1)
+            state = end_epoch(state)
+            if miner and (epoch + 1) % config.stage.hard_mining.reweight_interval == 0:
+                miner.reweight((epoch + 1) / config.stage.epochs)
+                reporter.scalars(step + 1, miner.metrics())
+                train_batches.close()
+                train_batches = _training_batches(job)
+        elif (step + 1) % config.train.log_every_steps == 0:
+            _take_notes(reporter, job, step + 1)
+            checkpoints.update_links()
+    train_batches.close()
     return progress
 
 
-def _prepare_tracks(config: ml_collections.ConfigDict) -> lp_tracks.PreparedTracks:
-    tracks = lp_tracks.prepare(
-        config.data.root,
-        PlateFormat.create(config.plates.alphabet, config.plates.layouts),
-        tfds_dir=config.data.tfds_dir,
-        val_split=config.data.val_split,
-        strict=config.data.strict,
+def _compiled_steps(job: Job):
+    """`train_step` and `end_epoch` for the job's devices."""
+    everywhere, frozen = runtime.replicated(job.mesh), ml_collections.FrozenConfigDict(job.config)
+    train_step = functools.partial(
+        steps.train_step,
+        networks=job.networks,
+        trained=job.trained,
+        optimizer=job.optimizer,
+        config=frozen,
+        steps_per_epoch=job.steps_per_epoch,
     )
-    batches.check_batch_size(config, tracks)
-    return tracks
+    end_epoch = functools.partial(steps.end_epoch, config=frozen)
+    return tuple(jax.jit(step, donate_argnums=0, out_shardings=everywhere) for step in (train_step, end_epoch))
 
 
-def _after_validation(progress: Progress, score: float) -> Progress:
-    if progress["best"] is None or score > progress["best"]:
-        return {"best": score, "stale": 0}
-    return {"best": progress["best"], "stale": progress["stale"] + 1}
+def _take_notes(reporter: Reporter, job: Job, step: int) -> None:
+    """Fetch what the steps since the last time have found, for the log and for the miner."""
+    for readings in reporter.write_steps(float(job.schedule(max(step - 1, 0)))):
+        if job.miner:
+            job.miner.update(readings["index"], readings["char_acc"])
+
+
+def _after_validation(progress: Progress, ranking: Sequence[float]) -> Progress:
+    better = progress["best"] is None or ranking > progress["best"]
+    return {**progress, "best": ranking if better else progress["best"], "stale": 0 if better else progress["stale"] + 1}

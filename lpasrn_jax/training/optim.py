@@ -1,11 +1,17 @@
-"""Optimisers and learning-rate schedules, from a stage's config."""
+"""Optimisers, learning-rate schedules and what stays frozen, from a stage's config."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+import jax
 import ml_collections
 import optax
+from flax.traverse_util import path_aware_map
 
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.training.state import Params, Trained
 
 
 def _step_schedule(stage: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.Schedule:
@@ -13,7 +19,16 @@ def _step_schedule(stage: ml_collections.ConfigDict, steps_per_epoch: int) -> op
     return optax.exponential_decay(stage.lr, stage.decay_epochs * steps_per_epoch, stage.decay, staircase=True)
 
 
-SCHEDULES = {"step": _step_schedule}
+def _cosine_schedule(stage: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.Schedule:
+    """Up to `lr` in a line over `warmup_epochs`, then down to 0 along a cosine until the stage ends."""
+    if not 0 <= stage.warmup_epochs < stage.epochs:
+        raise UserError(f"stage.warmup_epochs: {stage.warmup_epochs} found; expected less than the stage's {stage.epochs} epochs")
+    warmup_steps = round(stage.warmup_epochs * steps_per_epoch)
+    return optax.warmup_cosine_decay_schedule(0.0, stage.lr, warmup_steps, stage.epochs * steps_per_epoch)
+
+
+FROZEN = "frozen"  # the group of parameters that no optimiser changes
+SCHEDULES = {"step": _step_schedule, "cosine": _cosine_schedule}
 
 
 def create_schedule(stage: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.Schedule:
@@ -27,6 +42,56 @@ def create_schedule(stage: ml_collections.ConfigDict, steps_per_epoch: int) -> o
     return SCHEDULES[stage.schedule](stage, steps_per_epoch)
 
 
-def create_optimizer(schedule: optax.Schedule, grad_clip: float) -> optax.GradientTransformation:
-    """Adam (Kingma and Ba 2015, arXiv 1412.6980) on gradients clipped to a global norm of `grad_clip`."""
-    return optax.chain(optax.clip_by_global_norm(grad_clip), optax.adam(schedule))
+def trained_params(params: dict[str, Params], frozen: Sequence[str]) -> Trained:
+    """A tree like `params`: True for what is trained, False for what a pattern freezes.
+
+    Args:
+      params: parameters by network name, or their shapes.
+      frozen: regular expressions for the start of a parameter's path, whole names at a time: `ocr` is `ocr/stem/kernel` and all
+        else in that network, `generator/(shallow|upscaler)` is a part of the generator.
+
+    Raises:
+      UserError: for a pattern that is no regular expression or that no path matches, and if nothing is left to train.
+    """
+    matched = dict.fromkeys(frozen, False)
+
+    def is_trained(path: tuple[str, ...], _) -> bool:
+        hits = [pattern for pattern in frozen if _compiled(pattern).match("/".join(path))]
+        matched.update(dict.fromkeys(hits, True))
+        return not hits
+
+    trained = path_aware_map(is_trained, params)
+    for pattern, hit in matched.items():
+        if not hit:
+            raise UserError(
+                f"stage.frozen: {pattern!r} matches no parameter; expected the start of a path in {', '.join(params)}, "
+                "such as 'ocr' or 'ocr/stem'"
+            )
+    if not any(jax.tree.leaves(trained)):
+        raise UserError(f"stage.frozen: {tuple(frozen)} freezes everything; leave something to train")
+    return trained
+
+
+def _compiled(pattern: str) -> re.Pattern:
+    try:
+        return re.compile(f"(?:{pattern})(?:/|$)")
+    except re.error as error:
+        raise UserError(f"stage.frozen: {pattern!r} is no regular expression ({error})") from error
+
+
+def create_optimizer(
+    schedule: optax.Schedule, trained: Trained, *, grad_clip: float, weight_decay: float
+) -> optax.GradientTransformation:
+    """AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) on gradients clipped to a norm of `grad_clip` network by network.
+
+    So a large gradient of one network does not slow down another that is trained beside it. What is not trained counts nothing
+    in a norm, does not change and has no moments. Weight decay is for matrices and kernels alone; at 0 this is Adam (Kingma and
+    Ba 2015, arXiv 1412.6980).
+    """
+
+    def is_matrix(params):
+        return jax.tree.map(lambda p: p.ndim > 1, params)
+
+    adamw = optax.chain(optax.clip_by_global_norm(grad_clip), optax.adamw(schedule, weight_decay=weight_decay, mask=is_matrix))
+    labels = {name: jax.tree.map(lambda trains, name=name: name if trains else FROZEN, tree) for name, tree in trained.items()}
+    return optax.partition({**dict.fromkeys(trained, adamw), FROZEN: optax.set_to_zero()}, labels)

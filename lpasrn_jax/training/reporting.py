@@ -47,7 +47,7 @@ class Reporter:
             disable=not is_first,
             mininterval=0.5 if sys.stderr.isatty() else 30.0,
         )
-        self._pending: list[tuple[int, Mapping[str, Float[Array, ""]]]] = []
+        self._pending: list[tuple[int, Mapping[str, Float[Array, ""]], Mapping[str, Array]]] = []
 
     def __enter__(self) -> Reporter:
         return self
@@ -57,14 +57,17 @@ class Reporter:
         self._writer.close()
         self._beside.close()
 
-    def step(self, step: int, metrics: Mapping[str, Float[Array, ""]]) -> None:
-        """Take note of one step's metrics, still on the device."""
-        self._pending.append((step, metrics))
+    def step(self, step: int, metrics: Mapping[str, Float[Array, ""]], readings: Mapping[str, Array]) -> None:
+        """Take note of one step's metrics, and of what it found of its examples, still on the device."""
+        self._pending.append((step, metrics, readings))
         self._bar.update()
         self._rate(step)
 
-    def write_steps(self, learning_rate: float) -> None:
-        """Fetch the metrics noted since the last call, in one transfer, and write their means.
+    def write_steps(self, learning_rate: float) -> list[Mapping[str, np.ndarray]]:
+        """Fetch what was noted since the last call, in one transfer, and write the metrics' means.
+
+        Returns:
+          The readings, step by step.
 
         Raises:
           NonFiniteLossError: naming the first term and step that is NaN or infinite.
@@ -72,19 +75,26 @@ class Reporter:
         fetched = jax.device_get(self._pending)
         self._pending = []
         if not fetched:
-            return
-        for step, metrics in fetched:
+            return []
+        for step, metrics, _ in fetched:
             check_finite(step, metrics)
-        means = {name: float(np.mean([metrics[name] for _, metrics in fetched])) for name in fetched[0][1]}
+        means = {name: float(np.mean([metrics[name] for _, metrics, _ in fetched])) for name in fetched[0][1]}
         last_step = fetched[-1][0]
         self._writer.write_scalars(last_step, {f"train/{name}": value for name, value in means.items()})
         self._writer.write_scalars(last_step, {"train/learning_rate": learning_rate})
         self._bar.set_postfix_str(f"loss {means['loss']:.4f}", refresh=False)
+        return [readings for _, _, readings in fetched]
 
-    def validation(self, step: int, metrics: Mapping[str, float], pictures: UInt8[np.ndarray, "h w 3"], note: str) -> None:
-        """Write a validation's metrics and picture grid, and print them in a line."""
+    def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Write figures under their own names."""
+        self._writer.write_scalars(step, scalars)
+
+    def validation(
+        self, step: int, metrics: Mapping[str, float], pictures: Mapping[str, UInt8[np.ndarray, "h w 3"]], note: str
+    ) -> None:
+        """Write a validation's metrics and pictures, and print the metrics in a line."""
         self._writer.write_scalars(step, {f"val/{name}": value for name, value in metrics.items()})
-        self._writer.write_images(step, {"val/pictures": pictures[None]})
+        self._writer.write_images(step, {f"val/{name}": picture[None] for name, picture in pictures.items()})
         self._writer.flush()
         shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         self._bar.write(f"step {step}: {shown}  {note}")

@@ -1,4 +1,4 @@
-"""The pure functions that training runs over and over: one optimiser step, one batch of validation."""
+"""The pure functions that training runs over and over: one optimiser step, the end of an epoch, one batch of validation."""
 
 from __future__ import annotations
 
@@ -6,53 +6,128 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from lpasrn_jax import images
 from lpasrn_jax.data import augment
 from lpasrn_jax.evaluation import metrics
-from lpasrn_jax.losses import compose
-from lpasrn_jax.models.generator import Generator
-from lpasrn_jax.training.state import TrainState, update_ema
+from lpasrn_jax.losses import compose, confusion
+from lpasrn_jax.plates import DIGIT, PlateFormat
+from lpasrn_jax.training.networks import Networks
+from lpasrn_jax.training.state import Params, Trained, TrainState, update_ema
 
 Batch = dict[str, Array]
 Metrics = dict[str, Float[Array, ""]]
+Readings = dict[str, Array]  # of the examples of a batch: `index` and `char_acc`, both [b]
 
 
 def train_step(
     state: TrainState,
     batch: Batch,
     *,
-    generator: Generator,
+    networks: Networks,
+    trained: Trained,
     optimizer: optax.GradientTransformation,
     config: ml_collections.FrozenConfigDict,
-) -> tuple[TrainState, Metrics]:
-    """One step of the generator on one batch, and the loss terms by name."""
-    key = jax.random.fold_in(state.key, state.step)
-    lr, hr = augment.augment(key, images.to_float(batch["lr"]), images.to_float(batch["hr"]), config.data.augment)
+    steps_per_epoch: int,
+) -> tuple[TrainState, Metrics, Readings]:
+    """One optimiser step on one batch.
+
+    Returns:
+      The new state; the loss terms by name; and, where the OCR reads SR images in training, which example was read how well.
+    """
+    batch_images = _augmented(jax.random.fold_in(state.key, state.step), batch, config)
 
     def objective(params):
-        sr = generator.apply({"params": params["generator"]}, lr)
-        terms = {name: compose.LOSSES[name](sr, hr) for name in config.stage.loss_components}
-        return compose.compose(terms)
+        made = _outputs(networks, params, batch_images, batch["text"], state.class_weights, config)
+        loss, terms = compose.compose(made, config, state.step / steps_per_epoch, batch["mask"])
+        return loss, (terms, {kind: logits.argmax(-1) for kind, logits in made.slots.items()})
 
-    (loss, terms), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
+    (loss, (terms, read)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    logged = {"loss": loss, **{f"{name}_loss": value for name, value in terms.items()}, "grad_norm": optax.tree.norm(grads)}
-    ema = update_ema(state.ema, params["generator"], config.train.ema_decay, state.step)
-    return state.replace(step=state.step + 1, params=params, ema=ema, opt_state=opt_state), logged
+    ema = {name: update_ema(state.ema[name], params[name], config.train.ema_decay, state.step) for name in state.ema}
+    grad_norm = optax.tree.norm([g for g, trains in zip(*map(jax.tree.leaves, (grads, trained)), strict=True) if trains])
+    logged = {"loss": loss, **{f"{name}_loss": value for name, value in terms.items()}, "grad_norm": grad_norm}
+    readings, confusions = {}, state.confusions
+    if "sr" in read:
+        confusions = confusion.count(confusions, batch["text"], read["sr"], batch["mask"])
+        readings = {"index": batch["index"], "char_acc": metrics.char_accuracy(read["sr"], batch["text"])}
+        logged["char_acc"] = readings["char_acc"].mean()
+    state = state.replace(step=state.step + 1, params=params, ema=ema, opt_state=opt_state, confusions=confusions)
+    return state, logged, readings
 
 
-def validation_step(params, batch: Batch, *, generator: Generator) -> tuple[Metrics, dict[str, Float[Array, "b h w 3"]]]:
-    """Sums over the batch's real examples of each image metric, such as `psnr/sr`, and the images.
+def end_epoch(state: TrainState, *, config: ml_collections.FrozenConfigDict) -> TrainState:
+    """The state with the character weights that the epoch's confusions give, and the counting begun anew."""
+    weights = confusion.class_weights(state.confusions, config.loss.confusion_alpha, config.loss.confusion_max)
+    return state.replace(class_weights=weights, confusions=jnp.zeros_like(state.confusions))
+
+
+def _augmented(key: Key[Array, ""], batch: Batch, config: ml_collections.FrozenConfigDict) -> dict[str, Float[Array, "b h w 3"]]:
+    """The batch's images in [-1, 1] by kind; LR and HR of a pair are changed alike, the other frame of the track for itself."""
+    pair_key, other_key = jax.random.split(key)
+    lr, hr = augment.augment(pair_key, images.to_float(batch["lr"]), images.to_float(batch["hr"]), config.data.augment)
+    found = {"lr": lr, "hr": hr}
+    if "other_hr" in batch:
+        other = images.to_float(batch["other_hr"])
+        found["other_hr"], _ = augment.augment(other_key, other, other, config.data.augment)
+    return found
+
+
+def _outputs(
+    networks: Networks,
+    params: dict[str, Params],
+    batch_images: dict[str, Float[Array, "b h w 3"]],
+    text: Int[Array, "b k"],
+    class_weights: Float[Array, " v"],
+    config: ml_collections.FrozenConfigDict,
+) -> compose.Outputs:
+    """What the networks make of a batch, as far as the stage's losses ask for it. Gradients flow through frozen networks too."""
+
+    def apply(name: str, image: Float[Array, "b h w 3"]):
+        return networks[name].apply({"params": params[name]}, image)
+
+    made = dict(batch_images)
+    if "generator" in networks:
+        made["sr"] = apply("generator", made["lr"])
+    logits = {kind: apply("ocr", made[kind]) for kind in compose.images_read(config.stage)}
+    return compose.Outputs(
+        images=made,
+        slots={kind: found.slots for kind, found in logits.items()},
+        ctc={kind: found.ctc for kind, found in logits.items()},
+        embeddings={kind: apply("embedder", made[kind]) for kind in compose.images_embedded(config.stage)},
+        text=text,
+        class_weights=class_weights,
+        is_digit=jnp.asarray(PlateFormat.create(config.plates.alphabet, config.plates.layouts).kind_mask(DIGIT)),
+    )
+
+
+def validation_step(
+    params: dict[str, Params], batch: Batch, *, networks: Networks, layout_masks: Bool[Array, "l k v"]
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+    """What the networks make of a batch, and how good it is.
 
     Examples whose `mask` is False only fill up the last batch and count nothing.
+
+    Returns:
+      Sums over the batch's real examples of each score, their `count`, and, with an OCR, the `confusions` [v, v]; then the
+      enlarged images by kind; then the classes read [b, k] by kind. A score is called `psnr` for the image that matters, which
+      is SR, or HR where there is no generator, and `psnr/bicubic` for another.
     """
-    hr = images.to_float(batch["hr"])
-    made = metrics.judged_images(generator, params, images.to_float(batch["lr"]))
-    mask = batch["mask"].astype(jnp.float32)
-    sums = {"count": jnp.sum(mask)}
-    for metric, by_kind in metrics.image_scores(made, hr).items():
-        sums |= {f"{metric}/{kind}": jnp.sum(mask * values) for kind, values in by_kind.items()}
-    return sums, made
+    lr, hr, mask = images.to_float(batch["lr"]), images.to_float(batch["hr"]), batch["mask"].astype(jnp.float32)
+    made, scores, read, sums = {}, {}, {}, {"count": jnp.sum(mask)}
+    judged = "sr" if "generator" in networks else "hr"
+    if "generator" in networks:
+        made = metrics.judged_images(networks["generator"], params["generator"], lr)
+        scores |= metrics.image_scores(made, hr)
+    if "ocr" in networks:
+        decoded = metrics.read_images(networks["ocr"], params["ocr"], {**made, "hr": hr}, layout_masks)
+        read = {kind: found.classes for kind, found in decoded.items()}
+        scores |= metrics.text_scores(decoded, batch["text"])
+        v = layout_masks.shape[-1]
+        sums["confusions"] = confusion.count(jnp.zeros((v, v)), batch["text"], read[judged], batch["mask"])
+    for metric, by_kind in scores.items():
+        for kind, values in by_kind.items():
+            sums[metric if kind == judged else f"{metric}/{kind}"] = jnp.sum(mask * values)
+    return sums, made, read

@@ -1,50 +1,72 @@
-"""Validation: the generator's moving average, judged on plates that are never trained on."""
+"""Validation: the model, judged on plates that are never trained on."""
 
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import jax
 import ml_collections
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Array, UInt8
 
 from lpasrn_jax import images, runtime
 from lpasrn_jax.data.lp_tracks import PreparedTracks
-from lpasrn_jax.evaluation.pictures import image_grid
-from lpasrn_jax.models.generator import Generator
+from lpasrn_jax.evaluation.pictures import confusion_picture, image_grid
+from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.training import batches, steps
+from lpasrn_jax.training.networks import Networks
 from lpasrn_jax.training.state import Params
 
 PICTURES = 8  # rows of the picture grid
+TITLES = {"lr": "LR", "bicubic": "bicubic", "sr": "SR", "hr": "HR"}
+
+
+class Judgement(NamedTuple):
+    """scores: mean over the validation examples by name. pictures: by name, for a person to look at."""
+
+    scores: dict[str, float]
+    pictures: dict[str, UInt8[np.ndarray, "h w 3"]]
 
 
 class Validation:
-    """Call it with the generator's parameters for the mean scores and a picture grid LR | bicubic | SR | HR."""
+    """Call it with the parameters of all networks for a `Judgement`."""
 
-    def __init__(self, generator: Generator, tracks: PreparedTracks, config: ml_collections.ConfigDict, mesh: jax.sharding.Mesh):
+    def __init__(self, networks: Networks, tracks: PreparedTracks, config: ml_collections.ConfigDict, mesh: jax.sharding.Mesh):
         self._tracks = tracks
         self._config = config
         self._mesh = mesh
+        self._plate_format = PlateFormat.create(config.plates.alphabet, config.plates.layouts)
         self._step = jax.jit(
-            functools.partial(steps.validation_step, generator=generator),
-            out_shardings=(runtime.replicated(mesh), runtime.batch_sharding(mesh)),
+            functools.partial(steps.validation_step, networks=networks, layout_masks=self._plate_format.layout_masks()),
+            out_shardings=(runtime.replicated(mesh), runtime.batch_sharding(mesh), runtime.batch_sharding(mesh)),
         )
 
-    def __call__(self, params: Params) -> tuple[dict[str, float], UInt8[np.ndarray, "h w 3"]]:
-        totals, pictures = None, None
+    def __call__(self, params: dict[str, Params]) -> Judgement:
+        totals, grid = None, None
         for batch in batches.validation_batches(self._tracks, self._config):
-            sums, made = self._step(params, batches.on_devices(batch, self._mesh))
+            sums, made, read = self._step(params, batches.on_devices(batch, self._mesh))
             totals = sums if totals is None else jax.tree.map(np.add, totals, sums)
-            pictures = _pictures(batch, made) if pictures is None else pictures
+            grid = self._grid(batch, made, read) if grid is None else grid
         totals = jax.device_get(totals)
         count = totals.pop("count")
-        return {name: float(total / count) for name, total in totals.items()}, pictures
+        pictures = {"pictures": grid}
+        if "confusions" in totals:
+            pictures["confusions"] = confusion_picture(totals.pop("confusions"), self._plate_format.alphabet)
+        return Judgement({name: float(total / count) for name, total in totals.items()}, pictures)
+
+    def _grid(self, batch: dict[str, np.ndarray], made: dict[str, Array], read: dict[str, Array]) -> UInt8[np.ndarray, "h w 3"]:
+        """LR | bicubic | SR | HR of the first examples that this process holds, with the texts read."""
+        shown = {name: np.asarray(images.to_float(batch[name][:PICTURES])) for name in ("lr", "hr")}
+        shown |= {kind: _local(image)[:PICTURES] for kind, image in made.items()}
+        texts = {kind: [self._plate_format.decode(text) for text in _local(classes)[:PICTURES]] for kind, classes in read.items()}
+        return image_grid(
+            {title: shown[kind] for kind, title in TITLES.items() if kind in shown},
+            captions={TITLES[kind]: found for kind, found in texts.items()},
+            truth=[self._plate_format.decode(text) for text in batch["text"][:PICTURES]],
+        )
 
 
-def _pictures(batch, made) -> UInt8[np.ndarray, "h w 3"]:
-    """The grid of the examples of a batch that this process holds."""
-    lr, hr = (np.asarray(images.to_float(batch[name])) for name in ("lr", "hr"))
-    local = {name: np.concatenate([shard.data for shard in image.addressable_shards]) for name, image in made.items()}
-    columns = {"LR": lr, "bicubic": local["bicubic"], "SR": local["sr"], "HR": hr}
-    return image_grid({title: column[:PICTURES] for title, column in columns.items()})
+def _local(array: Array) -> np.ndarray:
+    """The part of an array, spread along its first axis, that this process holds."""
+    return np.concatenate([shard.data for shard in array.addressable_shards])

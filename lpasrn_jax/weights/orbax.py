@@ -16,7 +16,7 @@ from lpasrn_jax.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """params: parameters by network name; the generator's are its moving average. config: of the run that made them."""
+    """params: parameters by network name; their moving averages where there are any. config: of the run that made them."""
 
     step: int
     params: dict[str, Any]
@@ -39,7 +39,7 @@ def load_checkpoint(path: str | pathlib.Path) -> Checkpoint:
     if not _is_checkpoint(folder):
         raise UserError(f"{path}: not a checkpoint; give the folder of one, such as runs/a/best, which scripts/train.py writes")
     config = ml_collections.ConfigDict(ocp.Checkpointer(ocp.JsonCheckpointHandler()).restore(folder / "config"))
-    params = {**_restore_arrays(folder / "params"), "generator": _restore_arrays(folder / "ema")}
+    params = {**_restore_arrays(folder / "params"), **_restore_arrays(folder / "ema")}
     return Checkpoint(int(folder.name), params, config)
 
 

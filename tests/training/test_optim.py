@@ -1,12 +1,19 @@
-"""Learning-rate schedules and the optimiser."""
+"""Learning-rate schedules, what is frozen, and the optimiser."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import stage1
+from configs import stage0, stage1
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.training import optim
+
+PARAMS = {
+    "generator": {"shallow": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}, "upscaler": {"kernel": jnp.ones((2, 3))}},
+    "ocr": {"stem": {"kernel": jnp.ones((3, 3))}},
+    "ocr_head": {"kernel": jnp.ones((3, 3))},
+}
 
 
 def test_stage_1_falls_by_a_tenth_every_five_epochs():
@@ -15,18 +22,88 @@ def test_stage_1_falls_by_a_tenth_every_five_epochs():
     np.testing.assert_allclose(rates, [1e-4, 1e-4, 9e-5, 9e-5, 8.1e-5, 1e-4 * 0.9**5], rtol=1e-5)
 
 
-def test_an_unknown_schedule_lists_the_known():
-    stage = stage1.get_config().stage
-    stage.schedule = "linear"
-    with pytest.raises(UserError, match=r"stage\.schedule: 'linear' found; expected one of step"):
+def test_stage_0_rises_for_five_epochs_and_falls_along_a_cosine():
+    schedule = optim.create_schedule(stage0.get_config().stage, steps_per_epoch=10)
+    rates = [float(schedule(step)) for step in (0, 25, 50, 275, 500)]
+    np.testing.assert_allclose(rates, [0.0, 5e-4, 1e-3, 5e-4, 0.0], atol=1e-9)
+
+
+def test_a_warm_up_as_long_as_the_stage_is_refused():
+    stage = stage0.get_config().stage
+    stage.epochs = 5
+    with pytest.raises(UserError, match=r"stage\.warmup_epochs: 5.0 found; expected less than the stage's 5 epochs"):
         optim.create_schedule(stage, 10)
 
 
-def test_gradients_are_clipped_to_a_global_norm():
-    # Adam's first moment after one step is (1 - b1) times the clipped gradient.
-    optimizer = optim.create_optimizer(lambda step: 1e-3, grad_clip=1.0)
-    params = {"a": jnp.zeros(3), "b": jnp.zeros(4)}
-    _, state = optimizer.update({"a": jnp.full(3, 30.0), "b": jnp.full(4, 40.0)}, optimizer.init(params), params)
-    mu = state[1][0].mu
-    norm = float(jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in mu.values())))
-    np.testing.assert_allclose(norm, 0.1, rtol=1e-5)
+def test_an_unknown_schedule_lists_the_known():
+    stage = stage1.get_config().stage
+    stage.schedule = "linear"
+    with pytest.raises(UserError, match=r"stage\.schedule: 'linear' found; expected one of step, cosine"):
+        optim.create_schedule(stage, 10)
+
+
+@pytest.mark.parametrize(("frozen", "trained"), [
+    ((), [True, True, True, True, True]),
+    (("ocr",), [True, True, True, False, True]),  # whole names: ocr_head is another
+    (("ocr", "ocr_head"), [True, True, True, False, False]),
+    (("generator/(shallow|other)",), [False, False, True, True, True]),
+    (("generator/.*/kernel",), [True, False, False, True, True]),
+])  # fmt: skip
+def test_a_pattern_freezes_what_it_matches(frozen, trained):
+    assert jax.tree.leaves(optim.trained_params(PARAMS, frozen)) == trained
+
+
+@pytest.mark.parametrize(("frozen", "message"), [
+    (("ocr", "embedder"), "'embedder' matches no parameter; expected the start of a path in generator, ocr, ocr_head"),
+    (("oc",), "'oc' matches no parameter"),
+    (("kernel",), "'kernel' matches no parameter"),
+    ((".*",), "freezes everything"),
+    (("ocr(",), r"'ocr\(' is no regular expression"),
+])  # fmt: skip
+def test_a_pattern_that_cannot_be_meant_is_refused(frozen, message):
+    with pytest.raises(UserError, match=message):
+        optim.trained_params(PARAMS, frozen)
+
+
+def update(params, grads, frozen=(), weight_decay=0.0):
+    """One step at rate 1e-3: the change of the parameters, and the optimiser's state."""
+    trained = optim.trained_params(params, frozen)
+    optimizer = optim.create_optimizer(lambda step: 1e-3, trained, grad_clip=1.0, weight_decay=weight_decay)
+    return optimizer.update(grads, optimizer.init(params), params)
+
+
+def first_moments(state, network):
+    """What Adam has of a network after one step: a tenth of the clipped gradient."""
+    _, (adam, *_) = state.inner_states[network].inner_state
+    return adam.mu
+
+
+def test_gradients_are_clipped_network_by_network():
+    params = {"a": {"x": jnp.zeros(3), "y": jnp.zeros(4)}, "b": {"x": jnp.zeros(4)}}
+    grads = {"a": {"x": jnp.full(3, 30.0), "y": jnp.full(4, 40.0)}, "b": {"x": jnp.full(4, 0.1)}}
+    _, state = update(params, grads)
+    norm = np.sqrt(3 * 30.0**2 + 4 * 40.0**2)
+    moments = first_moments(state, "a")["a"]
+    np.testing.assert_allclose(moments["x"], 0.1 * 30.0 / norm, rtol=1e-5)
+    np.testing.assert_allclose(moments["y"], 0.1 * 40.0 / norm, rtol=1e-5)
+    np.testing.assert_allclose(first_moments(state, "b")["b"]["x"], 0.1 * 0.1, rtol=1e-5)  # its norm is below 1
+
+
+def test_what_is_frozen_does_not_change_has_no_moments_and_is_not_in_the_norm():
+    params = {"a": {"x": jnp.zeros(4), "y": jnp.zeros(4)}, "b": {"x": jnp.zeros(4)}}
+    grads = {"a": {"x": jnp.full(4, 0.1), "y": jnp.full(4, 1e6)}, "b": {"x": jnp.full(4, 1e6)}}
+    updates, state = update(params, grads, frozen=("a/y", "b"))
+    assert not np.any(updates["a"]["y"])
+    assert not np.any(updates["b"]["x"])
+    assert len(jax.tree.leaves(first_moments(state, "a"))) == 1
+    np.testing.assert_allclose(first_moments(state, "a")["a"]["x"], 0.1 * 0.1, rtol=1e-5)
+    moments = [leaf for leaf in jax.tree.leaves(state) if leaf.ndim]
+    assert len(moments) == 2  # mu and nu of a/x
+
+
+def test_weight_decay_is_for_matrices_alone():
+    params = {"a": {"kernel": jnp.full((2, 2), 3.0), "bias": jnp.full(2, 3.0)}}
+    grads = jax.tree.map(jnp.zeros_like, params)
+    updates, _ = update(params, grads, weight_decay=0.05)
+    np.testing.assert_allclose(updates["a"]["kernel"], -1e-3 * 0.05 * 3.0, rtol=1e-5)
+    assert not np.any(updates["a"]["bias"])

@@ -20,10 +20,10 @@ def test_finite_values_pass():
 def test_means_of_the_steps_since_the_last_log_reach_tensorboard(tmp_path):
     with Reporter(tmp_path, 0, 4) as reporter:
         for step in (1, 2):
-            reporter.step(step, {"loss": jnp.float32(step), "l1_loss": jnp.float32(2 * step)})
-        reporter.write_steps(0.5)
-        reporter.step(3, {"loss": jnp.float32(9), "l1_loss": jnp.float32(9)})
-        reporter.write_steps(0.25)
+            reporter.step(step, {"loss": jnp.float32(step), "l1_loss": jnp.float32(2 * step)}, {"index": jnp.array([step])})
+        assert [readings["index"].tolist() for readings in reporter.write_steps(0.5)] == [[1], [2]]
+        reporter.step(3, {"loss": jnp.float32(9), "l1_loss": jnp.float32(9)}, {})
+        assert reporter.write_steps(0.25) == [{}]
     events = EventAccumulator(str(tmp_path), size_guidance={"tensors": 0}).Reload()
     written = {
         tag: [(event.step, float(make_ndarray(event.tensor_proto))) for event in events.Tensors(tag)]

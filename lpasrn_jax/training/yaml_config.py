@@ -1,0 +1,126 @@
+"""A YAML file of the training guide's form, lp_asrn.yaml, as changes to a stage's config."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import ml_collections
+import yaml
+
+from lpasrn_jax.errors import UserError
+
+STAGES = "progressive_training"
+STAGE_NAMES = tuple(f"stage{number}" for number in range(5))
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def update_from_yaml(config: ml_collections.ConfigDict, path: str, stage: int) -> None:
+    """Change `config` as the file says: its sections are those of the config, but for `progressive_training.stage<N>`, which is
+    the section `stage` of that stage.
+
+    Where the file gives the stage before another name, this one starts from that. The sections of the other stages change
+    nothing else, and are checked all the same.
+
+    Raises:
+      UserError: for a file that can't be read or is no YAML, a key that the config does not have or the file has twice, and a
+        value of another type.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = yaml.load(file, _Loader)
+    except OSError as error:
+        raise UserError(f"{path}: can't be read ({error.strerror}); expected a YAML file such as lp_asrn.yaml") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    try:
+        sections = dict(_mapping("the file", content))
+        stages = _mapping(STAGES, sections.pop(STAGES, None))
+        _update("", config, sections, [*_names(config), STAGES, *(f"{STAGES}.{name}" for name in STAGE_NAMES)])
+        _update_stage(config.stage, stages, stage)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _update_stage(config: ml_collections.ConfigDict, stages: Mapping[str, Any], stage: int) -> None:
+    for name, section in stages.items():
+        where = f"{STAGES}.{name}"
+        if name not in STAGE_NAMES:
+            raise UserError(f"{where} is unknown; expected stage0 to stage4")
+        changed = config.copy_and_resolve_references()
+        _update(where, changed, section, list(_names(config, f"{where}.")))
+        if name == f"stage{stage - 1}" and "name" in _mapping(where, section):
+            config.after.name = changed.name
+    _update(f"{STAGES}.stage{stage}", config, stages.get(f"stage{stage}"), [])
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's own lets the last of two equal keys win: of two sections `model`, as the guide has them, one would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        for i, key in enumerate(keys):
+            if key in keys[:i]:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is there twice", node.value[i][0].start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _update(where: str, config: ml_collections.ConfigDict, changes: Any, known: Sequence[str]) -> None:
+    """`known`: the full names of the keys that the file may have."""
+    for key, value in _mapping(where or "the file", changes).items():
+        name = f"{where}.{key}" if where else str(key)
+        if key not in config:
+            raise UserError(f"{name} is unknown; {_advice(where, name, known)}")
+        if isinstance(config[key], ml_collections.ConfigDict):
+            _update(name, config[key], value, known)
+            continue
+        try:
+            config[key] = _converted(value, config[key])
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{name} is {value!r}; expected {_kind(config[key])}") from error
+
+
+def _converted(found: Any, present: Any) -> Any:
+    """What YAML says, as the config wants it: YAML has no tuples, and takes 5e-6 without a point for a text.
+
+    Raises:
+      TypeError, ValueError: for what is of another kind than `present`.
+    """
+    if isinstance(present, tuple) and isinstance(found, list):
+        return tuple(_converted(value, present[0] if present else "") for value in found)
+    if isinstance(present, float) and type(found) in (int, str):
+        return float(found)
+    if type(found) is not type(present):
+        raise TypeError
+    return found
+
+
+def _kind(present: Any) -> str:
+    return f"a list such as {list(present)}" if isinstance(present, tuple) else KINDS[type(present)]
+
+
+def _advice(where: str, name: str, known: Sequence[str]) -> str:
+    """The known name that ends much like this one, wherever it stands, or else all that may stand here."""
+    endings = sorted({other.rpartition(".")[2] for other in known if other != name})
+    for ending in difflib.get_close_matches(name.rpartition(".")[2], endings, n=1, cutoff=0.7):
+        candidates = [other for other in known if other.rpartition(".")[2] == ending]
+        return f"did you mean {difflib.get_close_matches(name, candidates, n=1, cutoff=0.0)[0]}?"
+    siblings = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == where]
+    return f"expected one of {', '.join(siblings)}"
+
+
+def _names(config: ml_collections.ConfigDict, prefix: str = "") -> Iterator[str]:
+    """The full names of a config's sections and keys."""
+    for key in config:
+        yield f"{prefix}{key}"
+        if isinstance(config[key], ml_collections.ConfigDict):
+            yield from _names(config[key], f"{prefix}{key}.")
+
+
+def _mapping(where: str, value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UserError(f"{where} is {value!r}; expected keys and values")
+    return value

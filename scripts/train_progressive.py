@@ -1,0 +1,47 @@
+"""Train the stages one after the other: python scripts/train_progressive.py --stage all
+
+--stage 2 trains one of them. --preset quick is the size for two CPU cores, --preset lp_asrn.yaml reads a file of the guide's
+form. Overrides as in scripts/train.py, for each stage alike: --config.data.root=DIR. The same command again continues.
+"""
+
+import pathlib
+import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # a config imports configs.base
+
+from absl import app, flags
+
+from lpasrn_jax.errors import one_line_errors
+from lpasrn_jax.training import command_line
+
+CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs"
+STAGES = ("0", "1", "2", "3", "4")
+FLAGS = flags.FLAGS
+flags.DEFINE_enum("stage", None, [*STAGES, "all"], "The stage, or all of them.", required=True)
+flags.DEFINE_string("preset", "", "quick, or a YAML file of the guide's form; nothing for the guide's own sizes.")
+command_line.define_run(workdir="runs/lp_asrn")
+flags.adopt_module_key_flags(command_line)  # --help shows them
+
+
+def parse(argv):
+    """The flags, and the overrides, which each stage's config takes."""
+    own, overrides = command_line.split_overrides(argv)
+    return [*command_line.parse_flags(own), *overrides]
+
+
+def main(argv):
+    preset = f":{FLAGS.preset}" if FLAGS.preset else ""
+    stages = STAGES if FLAGS.stage == "all" else (FLAGS.stage,)
+    configs = [command_line.load_config(f"{CONFIGS}/stage{stage}.py{preset}", argv[1:]) for stage in stages]
+    port = command_line.start_run()
+    from lpasrn_jax.training.loop import train_and_evaluate  # takes seconds: a mistake in the command is told before
+
+    for config in configs:
+        progress = train_and_evaluate(config, FLAGS.workdir, tensorboard_port=port)
+        if not progress["finished"]:  # it was told to stop
+            break
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        app.run(main, flags_parser=parse)
