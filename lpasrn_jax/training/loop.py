@@ -61,7 +61,8 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, tenso
     job = _prepare(config, workdir)
     with Checkpoints(job.directory, config) as checkpoints, StopRequest() as stop:
         state, train_batches, progress = _begin(job, checkpoints)
-        first_step, num_steps = int(state.step), config.stage.epochs * job.steps_per_epoch
+        first_step = int(state.step)
+        num_steps = max(config.stage.epochs * job.steps_per_epoch, first_step)  # fewer epochs than are done: it is finished
         with Reporter(job.directory, first_step, num_steps, tensorboard_port) as reporter:
             return _train(job, state, train_batches, progress, num_steps, checkpoints, reporter, stop)
 
