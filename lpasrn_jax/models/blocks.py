@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import flax.linen as nn
@@ -44,14 +45,17 @@ def pixel_unshuffle(x: Float[Array, "b h*r w*r c"], r: int) -> Float[Array, "b h
 def max_pool(x: Float[Array, "b h w c"], window: tuple[int, int]) -> Float[Array, "b h/wh w/ww c"]:
     """The largest value of each window of height and width (wh, ww), side by side; sizes are rounded up.
 
-    Not `nn.max_pool`: XLA's gradient of a sliding window scatters, which takes a CPU four times as long.
+    Not `nn.max_pool`: XLA's gradient of a sliding window scatters, which takes a CPU four times as long. Nor `jnp.max`, whose
+    gradient goes to the elements that equal the maximum: where XLA computes x twice, rounded differently, none may, and the
+    gradient is lost or 0 / 0. Of equal elements the first gets the gradient, as in `nn.max_pool`.
     """
     b, h, w, c = x.shape
     window_h, window_w = window
     rows, columns = -(-h // window_h), -(-w // window_w)
     missing = ((0, 0), (0, rows * window_h - h), (0, columns * window_w - w), (0, 0))
-    x = jnp.pad(x, missing, constant_values=-jnp.inf)
-    return x.reshape(b, rows, window_h, columns, window_w, c).max(axis=(2, 4))
+    x = jnp.pad(x, missing, constant_values=-jnp.inf).reshape(b, rows, window_h, columns, window_w, c)
+    elements = [x[:, :, i, :, j] for i in range(window_h) for j in range(window_w)]
+    return functools.reduce(lambda first, second: jnp.where(first >= second, first, second), elements)
 
 
 def resize_bilinear(x: Float[Array, "b h w c"], height: int, width: int) -> Float[Array, "b height width c"]:

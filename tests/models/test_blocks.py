@@ -46,6 +46,17 @@ def test_max_pool_is_flax_s_on_odd_sizes_too(window):
     np.testing.assert_array_equal(max_pool(x, window), nn.max_pool(x, window, strides=window, padding="SAME"))
 
 
+@pytest.mark.parametrize("window", [(2, 2), (2, 1)])
+def test_max_pool_s_gradient_is_flax_s_also_between_equals(window):
+    x = np.round(3 * images(2, 7, 11, 3))
+
+    def gradient(pool):
+        return jax.grad(lambda x: jnp.sum(pool(x) * jnp.cos(jnp.arange(pool(x).size)).reshape(pool(x).shape)))(x)
+
+    expected = gradient(lambda x: nn.max_pool(x, window, strides=window, padding="SAME"))
+    np.testing.assert_array_equal(gradient(lambda x: max_pool(x, window)), expected)
+
+
 @pytest.mark.parametrize("size", [(7, 10), (8, 9), (1, 1)])
 def test_shallow_features_keep_odd_sizes(size):
     module = ShallowFeatures(8, jnp.dtype("float32"))
