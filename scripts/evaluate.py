@@ -8,7 +8,7 @@ import argparse
 from lpasrn_jax import runtime
 from lpasrn_jax.errors import one_line_errors
 from lpasrn_jax.evaluation.evaluate import SPLITS, evaluate
-from lpasrn_jax.evaluation.report import METRICS, TITLES
+from lpasrn_jax.evaluation.tables import METRICS, TITLES
 
 
 def main():
@@ -18,14 +18,20 @@ def main():
     parser.add_argument("--out", help="where the report goes; CHECKPOINT_evaluation if not given")
     parser.add_argument("--split", default="all", choices=SPLITS, help="the part of the tracks that training left out, or used")
     parser.add_argument("--tfds-dir", default="", help="where the prepared set goes; TFDS's own default if not given")
+    parser.add_argument("--baseline", default="", help="weights of an OCR trained on bicubic images, see configs/ocr_on_lr.py")
+    parser.add_argument("--against", default="", help="the metrics.json of another evaluation, to compare with")
     flags = parser.parse_args()
     runtime.enable_compilation_cache()
     out = flags.out or f"{flags.checkpoint.rstrip('/')}_evaluation"
     with one_line_errors():
-        found = evaluate(flags.checkpoint, flags.data_root, out, split=flags.split, tfds_dir=flags.tfds_dir)
+        others = dict(baseline=flags.baseline, against=flags.against)
+        found = evaluate(flags.checkpoint, flags.data_root, out, split=flags.split, tfds_dir=flags.tfds_dir, **others)
     for metric in METRICS:
         if metric in found:
             print(f"{metric}  {'  '.join(f'{TITLES[kind]} {value:.4f}' for kind, value in found[metric].items())}")
+    if "track_acc" in found:
+        shown = (f"{count} frames {value:.4f}" for count, value in found["track_acc"]["log_probs"].items())
+        print(f"tracks  {'  '.join(shown)}")
     print(f"report: {out}/report.md")
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import math
+import pathlib
+import stat
 import warnings
 
 import cv2
@@ -19,6 +21,34 @@ from lpasrn_jax.data.errors import DataError
 
 MIN_SIDE = 4  # pixels; nothing smaller holds seven characters
 MAX_PIXELS = 2**26  # 67 million: larger than any camera's image, and decoded into memory without pain
+MAX_BYTES = 2**28  # of a file: as many as that many pixels need at most
+
+
+def read_file(path: pathlib.Path, name: str) -> bytes:
+    """The content of a file.
+
+    Args:
+      path: the file.
+      name: what errors call it.
+
+    Raises:
+      DataError: for what is missing, no regular file, larger than `MAX_BYTES`, or not to be read.
+    """
+    try:
+        status = path.stat()
+        regular, folder = stat.S_ISREG(status.st_mode), stat.S_ISDIR(status.st_mode)  # opening a pipe would wait for ever
+        content = path.read_bytes() if regular and status.st_size <= MAX_BYTES else b""
+    except FileNotFoundError as error:
+        raise DataError(f"{name} is missing{' (a link that leads nowhere)' if path.is_symlink() else ''}") from error
+    except OSError as error:
+        raise DataError(f"{name} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a null character
+        raise DataError(f"{name!r} is no file's name ({error})") from error
+    if not regular:
+        raise DataError(f"{name} is {'a folder' if folder else 'not a regular file'}; expected a file")
+    if status.st_size > MAX_BYTES:
+        raise DataError(f"{name} has {status.st_size} bytes; expected at most {MAX_BYTES}")
+    return content
 
 
 def decode_image(encoded: bytes) -> UInt8[np.ndarray, "h w 3"]:
@@ -49,11 +79,7 @@ def check_image(encoded: bytes) -> tuple[int, int]:
         warnings.simplefilter("ignore")  # its opinions on sizes and metadata; the size is judged here
         try:
             image = Image.open(io.BytesIO(encoded))
-            w, h = image.size
-            if min(h, w) < MIN_SIDE:
-                raise DataError(f"is {w} x {h} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
-            if h * w > MAX_PIXELS:
-                raise DataError(f"is {w} x {h} pixels; expected at most {MAX_PIXELS} in all")
+            check_size(image.height, image.width)
             image.load()
         except Image.DecompressionBombError as error:
             raise DataError(f"has too many pixels; expected at most {MAX_PIXELS}") from error
@@ -62,6 +88,14 @@ def check_image(encoded: bytes) -> tuple[int, int]:
         except (OSError, SyntaxError, EOFError, MemoryError) as error:
             raise DataError(f"is cut short or damaged ({error})") from error
     return decode_image(encoded).shape[:2]
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise DataError for a size outside `MIN_SIDE` and `MAX_PIXELS`."""
+    if min(height, width) < MIN_SIDE:
+        raise DataError(f"is {width} x {height} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
+    if height * width > MAX_PIXELS:
+        raise DataError(f"is {width} x {height} pixels; expected at most {MAX_PIXELS} in all")
 
 
 def frame_array(

@@ -12,7 +12,6 @@ import dataclasses
 import os
 import pathlib
 import re
-import stat
 from collections.abc import Sequence
 
 import numpy as np
@@ -163,7 +162,9 @@ def _read_track(folder: pathlib.Path, name: str, plate_format: PlateFormat, labe
     scenario, folder_layout = _scenario_and_layout(folder, plate_format)
     text, layout, corners = None, folder_layout, {}
     if annotations.FILE_NAME in entries or labelled:
-        parsed = annotations.parse_annotations(_read_file(folder / annotations.FILE_NAME), plate_format, folder_layout)
+        parsed = annotations.parse_annotations(
+            frames.read_file(folder / annotations.FILE_NAME, annotations.FILE_NAME), plate_format, folder_layout
+        )
         text, layout, corners = parsed.text, parsed.layout, parsed.corners
     paths = [*lr_paths, *hr_paths]
     unknown = sorted(set(corners) - {path.name for path in paths})
@@ -202,7 +203,7 @@ def _frame_paths(folder: pathlib.Path, entries: Sequence[str], labelled: bool) -
 
 
 def _read_frame(path: pathlib.Path, corners: Float[np.ndarray, "4 2"] | None) -> Frame:
-    encoded = _read_file(path)
+    encoded = frames.read_file(path, path.name)
     try:
         size = frames.check_image(encoded)
         if corners is not None:
@@ -210,17 +211,6 @@ def _read_frame(path: pathlib.Path, corners: Float[np.ndarray, "4 2"] | None) ->
     except DataError as error:
         raise DataError(f"{path.name}: {error}") from error
     return Frame(path, corners)
-
-
-def _read_file(path: pathlib.Path) -> bytes:
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
-            raise DataError(f"{path.name} is {'a folder' if path.is_dir() else 'not a regular file'}; expected a file")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(f"{path.name} is missing{' (a link that leads nowhere)' if path.is_symlink() else ''}") from error
-    except OSError as error:
-        raise DataError(f"{path.name} cannot be read: {error.strerror}") from error
 
 
 def _scenario_and_layout(folder: pathlib.Path, plate_format: PlateFormat) -> tuple[str, str | None]:

@@ -3,85 +3,103 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
-from lpasrn_jax.evaluation.pictures import image_grid
+from lpasrn_jax.evaluation import diagrams, tables, texts
+from lpasrn_jax.evaluation.judge import Images, Judged
+from lpasrn_jax.evaluation.summary import main_kind
+from lpasrn_jax.pictures import confusion_picture, image_grid
+from lpasrn_jax.plates import PlateFormat
 
-PICTURE = "pictures.png"
+PICTURE, CONFUSION, RELIABILITY = "pictures.png", "confusions.png", "reliability.png"
 ROWS = 12
-TITLES = {"lr": "LR", "bicubic": "bicubic", "sr": "SR", "hr": "HR"}
 COUNTS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-# Of each metric: its name and the form of its figure.
-METRICS = {
-    "psnr": ("PSNR, dB", "{:.2f}"),
-    "ssim": ("SSIM", "{:.4f}"),
-    "char_acc": ("characters right", "{:.2%}"),
-    "word_acc": ("plates wholly right", "{:.2%}"),
-}
 
 IMAGE_DEFINITIONS = """\
 Means over frames, against the HR frame. PSNR: RGB in [0, 1], no border cropped. SSIM: Wang et al. 2004, Gaussian window of 11
-pixels with sigma 1.5, K1 0.01, K2 0.03, each RGB channel alone and then averaged, without padding."""
+pixels with sigma 1.5, K1 0.01, K2 0.03, each RGB channel alone and then averaged, without padding. In brackets: 95 % intervals
+by bootstrap over plates."""
 
 TEXT_DEFINITIONS = """\
 The checkpoint's own OCR reads each frame by itself and finds out the layout. Characters right: the share of a plate's {slots}
-slots in which the true character is read. Plates wholly right: the share of frames with all {slots} right."""
+slots in which the true character is read. Edit accuracy: 1 - edit distance / {slots}, at least 0, which counts missing and
+surplus characters. Plates wholly right: the share of frames with all {slots} right."""
+
+TRACK_DEFINITIONS = """\
+Tracks wholly right from 1, 3 and 5 {kind} frames, mean over all choices of so many of the five, by fusion rule. log_probs: the
+sum of the frames' log-probabilities; hc: the most confident frame; mv: the text of most frames; mvcp: the character of most
+frames, place by place."""
+
+CONFIDENCE_DEFINITIONS = """\
+The probability of the whole text, at temperature {temperature:.3f}. Gap: mean confidence of right readings minus that of wrong
+ones. Calibration error: mean distance of confidence and share right over ten bins of equal width. Coverage: the largest share of
+readings that can be accepted, the most confident first, with 1 % of them wrong."""
 
 
 def write_report(
     folder: pathlib.Path,
-    summary: Mapping[str, Any],
-    images: Mapping[str, Float[np.ndarray, "n h w 3"]],
-    texts: Mapping[str, Sequence[str]],
-    truth: Sequence[str],
+    found: Mapping[str, Any],
+    judged: Judged,
+    read: Mapping[str, Int[np.ndarray, "n k"]],
+    rows: Int[np.ndarray, " r"],
+    images: Images,
+    plate_format: PlateFormat,
+    other: Mapping[str, Any] | None,
 ) -> None:
-    """Write report.md and its picture into `folder`.
+    """Write report.md and its pictures into `folder`.
 
     Args:
-      summary: the content of metrics.json.
-      images: of the frames to show, in [-1, 1], by kind: `lr`, `bicubic`, `sr`, `hr`.
-      texts: what was read in them, by kind; nothing without an OCR.
-      truth: what is written on their plates.
+      found: the content of metrics.json.
+      judged: every frame.
+      read: the texts of all frames by kind; nothing without an OCR.
+      rows: the frames whose pictures are shown.
+      images: of these frames, in [-1, 1], by kind: `lr`, `bicubic`, `sr`, `hr`.
+      other: the metrics.json to compare with.
     """
-    titles = {kind: title for kind, title in TITLES.items() if kind in images}
-    captions = {titles[kind]: read for kind, read in texts.items()}
+    titles = {"lr": "LR", **{kind: title for kind, title in tables.TITLES.items() if kind in images}}
+    truth = [plate_format.decode(text) for text in judged.text[rows]]
+    captions = {titles[kind]: [plate_format.decode(text) for text in read[kind][rows]] for kind in titles if kind in read}
     if captions:
         titles["lr"] = "LR, true text"
         captions[titles["lr"]] = truth
     grid = image_grid({title: images[kind] for kind, title in titles.items()}, captions=captions, truth=truth)
     Image.fromarray(grid).save(folder / PICTURE)
-    (folder / "report.md").write_text(report_text(summary, slots=len(truth[0]), rows=len(truth)))
+    if read:
+        counts = texts.confusion_counts(judged.text, read[main_kind(list(read))], len(plate_format.alphabet))
+        Image.fromarray(confusion_picture(counts, plate_format.alphabet)).save(folder / CONFUSION)
+        diagrams.write_reliability(folder / RELIABILITY, found["confidence"], list(found["confidence"]))
+    (folder / "report.md").write_text(report_text(found, slots=plate_format.length, rows=len(rows), other=other))
 
 
-def report_text(summary: Mapping[str, Any], *, slots: int, rows: int) -> str:
+def report_text(found: Mapping[str, Any], *, slots: int, rows: int, other: Mapping[str, Any] | None = None) -> str:
     """The Markdown of an evaluation.
 
     Args:
-      summary: the content of metrics.json.
+      found: the content of metrics.json.
       slots: characters of a plate.
       rows: frames that the picture shows.
+      other: the metrics.json to compare with.
     """
-    parts = ["# Evaluation", _subject(summary), _table(summary), IMAGE_DEFINITIONS]
-    if "char_acc" in summary:
-        parts += [TEXT_DEFINITIONS.format(slots=slots), _confusions(summary)]
-    return "\n\n".join([*parts, *_picture(summary, rows)]) + "\n"
+    parts = ["# Evaluation", _subject(found), tables.metrics_table(found), IMAGE_DEFINITIONS]
+    if "char_acc" in found:
+        parts += [TEXT_DEFINITIONS.format(slots=slots), *_texts_part(found), *_tracks_part(found), *_confidence_part(found)]
+    if other is not None:
+        subject = f"With `{other.get('checkpoint')}` on `{other.get('data_root')}`."
+        parts += ["## Compared", subject, tables.against_table(found, other)]
+    return "\n\n".join([*parts, "## Pictures", *_pictures_part(found, rows)]) + "\n"
 
 
-def rows_to_show(scores: Mapping[str, Mapping[str, Float[np.ndarray, " n"]]]) -> Int[np.ndarray, " r"]:
-    """The frames that the picture shows, from the largest gain in PSNR to the smallest; without SR, by what is read in bicubic.
-
-    Args:
-      scores: `scores[metric][kind]`, one value a frame.
-    """
-    if "sr" in scores["psnr"]:
-        return rows_by_gain(scores["psnr"]["sr"] - scores["psnr"]["bicubic"], ROWS)
-    return rows_by_gain(scores["char_acc"]["bicubic"], ROWS)
+def rows_to_show(judged: Judged, read: Mapping[str, Int[np.ndarray, "n k"]]) -> Int[np.ndarray, " r"]:
+    """The frames that the picture shows, from the largest gain in PSNR to the smallest; without SR, by what bicubic shows."""
+    psnr = judged.scores["psnr"]
+    if "sr" in psnr:
+        return rows_by_gain(psnr["sr"] - psnr["bicubic"], ROWS)
+    return rows_by_gain(texts.characters_right(read["bicubic"], judged.text), ROWS)
 
 
 def rows_by_gain(gain: Float[np.ndarray, " n"], count: int) -> Int[np.ndarray, " r"]:
@@ -91,45 +109,59 @@ def rows_by_gain(gain: Float[np.ndarray, " n"], count: int) -> Int[np.ndarray, "
     return order[places]
 
 
-def _subject(summary: Mapping[str, Any]) -> str:
-    step = "" if summary["step"] is None else f", step {summary['step']}"  # imported weights do not know theirs
+def _subject(found: Mapping[str, Any]) -> str:
+    step = "" if found["step"] is None else f", step {found['step']}"  # imported weights do not know theirs
     subject = (
-        f"{summary['frames']} frames of {summary['tracks']} tracks in `{summary['data_root']}` (split: {summary['split']}); "
-        f"checkpoint `{summary['checkpoint']}`{step}."
+        f"{found['frames']} frames of {found['tracks']} tracks in `{found['data_root']}` (split: {found['split']}); "
+        f"checkpoint `{found['checkpoint']}`{step}."
     )
-    stages = summary["stages"]
-    if not stages:
-        return subject
-    count = COUNTS[len(stages) - 1] if len(stages) <= len(COUNTS) else len(stages)
-    return f"{subject}\nTrained in {count} stage{'s' if len(stages) > 1 else ''}: {', '.join(stages)}."
+    stages = found["stages"]
+    if stages:
+        count = COUNTS[len(stages) - 1] if len(stages) <= len(COUNTS) else len(stages)
+        subject += f"\nTrained in {count} stage{'s' if len(stages) > 1 else ''}: {', '.join(stages)}."
+    if "baseline" in found.get("char_acc", {}):
+        subject += f"\nBaseline: bicubic images, read by the OCR `{found['baseline']}`, which was trained on such."
+    return subject
 
 
-def _table(summary: Mapping[str, Any]) -> str:
-    metrics = [metric for metric in METRICS if metric in summary]
-    kinds = [kind for kind in TITLES if any(kind in summary[metric] for metric in metrics)]
-    lines = [f"| | {' | '.join(TITLES[kind] for kind in kinds)} |", "|---" * (len(kinds) + 1) + "|"]
-    for metric in metrics:
-        name, form = METRICS[metric]
-        cells = [form.format(summary[metric][kind]) if kind in summary[metric] else "-" for kind in kinds]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def _texts_part(found: Mapping[str, Any]) -> list[str]:
+    kind = tables.TITLES[main_kind(list(found["char_acc"]))]
+    parts = [f"How {kind} is read by the two heads of the OCR:", tables.decoders_table(found["decoders"])]
+    for name in ("by_layout", "by_scenario"):
+        parts += [f"{name.replace('_', ' ').capitalize()}:", tables.groups_table(found[name])]
+    if not found["confusions"]:
+        return [*parts, f"In {kind}, no character was misread."]
+    return [*parts, f"The most frequent misreadings in {kind}:", tables.confusions_table(found["confusions"])]
 
 
-def _confusions(summary: Mapping[str, Any]) -> str:
-    kind = TITLES["sr" if "sr" in summary["char_acc"] else "hr"]
-    if not summary["confusions"]:
-        return f"In {kind}, no character was misread."
-    rows = "\n".join(f"| {true} | {read} | {times} |" for true, read, times in summary["confusions"])
-    return f"The most frequent misreadings in {kind}:\n\n| true | read | times |\n|---|---|---|\n{rows}"
+def _tracks_part(found: Mapping[str, Any]) -> list[str]:
+    kind = tables.TITLES[main_kind(list(found["char_acc"]))]
+    return [
+        "## Tracks",
+        TRACK_DEFINITIONS.format(kind=kind),
+        tables.tracks_table(found["track_acc"]),
+        "By summed log-probabilities, for each kind of image:",
+        tables.tracks_table({tables.TITLES[k]: row for k, row in found["track_acc_by_kind"].items()}),
+    ]
 
 
-def _picture(summary: Mapping[str, Any], rows: int) -> list[str]:
-    with_sr = "sr" in summary["psnr"]
+def _confidence_part(found: Mapping[str, Any]) -> list[str]:
+    return [
+        "## Confidence",
+        CONFIDENCE_DEFINITIONS.format(temperature=found["temperature"]),
+        tables.confidence_table(found["confidence"]),
+        f"![Reliability diagrams]({RELIABILITY})",
+    ]
+
+
+def _pictures_part(found: Mapping[str, Any], rows: int) -> list[str]:
+    with_sr = "sr" in found["psnr"]
     kinds = "LR, bicubic, SR and HR" if with_sr else "LR, bicubic and HR"
     if with_sr:
         order = "From the largest gain in PSNR over bicubic (top) to the smallest, evenly spaced."
     else:
         order = "From the most characters of bicubic read right (top) to the fewest, evenly spaced."
-    if "char_acc" in summary:
-        order += "\nBelow LR is the true text, below each other image what was read in it; wrong characters are white on red."
-    return [f"![{kinds} of {rows} frames]({PICTURE})", order]
+    if "char_acc" not in found:
+        return [f"![{kinds} of {rows} frames]({PICTURE})", order]
+    order += "\nBelow LR is the true text, below each other image what was read in it; wrong characters are white on red."
+    return [f"![{kinds} of {rows} frames]({PICTURE})", order, f"![Characters true and read]({CONFUSION})"]

@@ -23,7 +23,7 @@ class Outputs:
     """What the losses of one batch look at.
 
     Attributes:
-      images: in [-1, 1] by kind: `hr`; `sr` of the generator; `other_hr`, another frame of the same track.
+      images: in [-1, 1] by kind: `hr`; `sr` of the generator; `bicubic` of LR; `other_hr`, another frame of the same track.
       slots: slot logits by kind of image, as far as `images_read` asks for them.
       ctc: CTC logits, likewise.
       embeddings: by kind of image, as far as `images_embedded` asks for them.
@@ -129,13 +129,13 @@ def check_components(stage: Config) -> None:
             raise UserError(
                 f"stage.loss_components: {name!r} needs the {missing[0]}; add it to stage.networks, or leave {name} out"
             )
-    makes = {"hr", "sr"} if "generator" in stage.networks else {"hr"}
+    makes = {"hr", "bicubic"} | ({"sr"} if "generator" in stage.networks else set())
     if set(stage.reads) - makes:
         raise UserError(f"stage.reads: {tuple(stage.reads)} found; expected some of {', '.join(sorted(makes))}")
     if stage.hard_mining.enabled and "lcofl" not in names:
         raise UserError("stage.hard_mining.enabled: nothing reads the SR images it ranks; add lcofl to stage.loss_components")
     if {"ctc", "slots"} & set(names) and not stage.reads:
-        raise UserError("stage.reads: empty; the components ctc and slots need images to read: hr, sr, or both")
+        raise UserError("stage.reads: empty; the components ctc and slots need images to read, such as hr and sr")
 
 
 def images_read(stage: Config) -> tuple[str, ...]:

@@ -1,72 +1,208 @@
-"""The public API: load a model, enhance an image."""
+"""The public API: load a model, enhance an image, read a plate or a track."""
 
 from __future__ import annotations
 
+import math
 import os
-import pathlib
-from typing import Any
+from collections.abc import Iterable
 
 import jax
 import numpy as np
-from jaxtyping import UInt8
-from PIL import Image, UnidentifiedImageError
+from jaxtyping import Bool, Float, UInt8
 
 from lpasrn_jax import images
+from lpasrn_jax.data.frames import frame_array
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.models.generator import Generator, create_generator
+from lpasrn_jax.plates import PlateFormat
+from lpasrn_jax.reading.fusion import fuse
+from lpasrn_jax.reading.inputs import ImageLike, rgb_image
+from lpasrn_jax.reading.networks import ReadingNetworks
+from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
+from lpasrn_jax.weights.bundle import Bundle
 from lpasrn_jax.weights.load import load_weights
 
-ImageLike = str | os.PathLike | Image.Image | UInt8[np.ndarray, "h w 3"]
+MAGNIFICATIONS = (1, 2, 4, 8)  # of the training size, at which images are enhanced
+
+RGB = UInt8[np.ndarray, "h w 3"]
 
 
 class Reader:
-    """A generator with its parameters.
+    """Makes plates legible and reads them.
 
     Args:
-      generator: the network.
-      params: its parameters.
+      bundle: weights of a generator, an OCR, or both.
+      device: where the networks run.
+      min_confidence: readings below it are marked as rejected.
     """
 
-    def __init__(self, generator: Generator, params: Any):
-        self._generator = generator
-        self._params = params
-        self._apply = jax.jit(lambda params, image: generator.apply({"params": params}, images.to_float(image)))
+    def __init__(self, bundle: Bundle, device: jax.Device, min_confidence: float = 0.0):
+        self._networks = ReadingNetworks(bundle, device)
+        self._bundle = bundle
+        self._temperature = bundle.about.get("temperature")
+        self._min_confidence = min_confidence
 
     @property
     def scale(self) -> int:
         """How many times as large an enhanced image is."""
-        return self._generator.scale
+        return self._bundle.config["model"]["scale"]
+
+    @property
+    def plate_format(self) -> PlateFormat:
+        """The texts that can be read."""
+        return self._bundle.plate_format
+
+    @property
+    def lr_size(self) -> tuple[int, int]:
+        """Height and width of the LR images that the networks were trained on."""
+        return self._bundle.lr_size
+
+    @property
+    def enhances(self) -> bool:
+        """Whether there is a generator."""
+        return "generator" in self._networks.names
+
+    @property
+    def reads(self) -> bool:
+        """Whether there is an OCR."""
+        return "ocr" in self._networks.names
+
+    @property
+    def device(self) -> str:
+        """The device that computes, such as `cpu:0` or `gpu:0 (NVIDIA H200)`."""
+        device = self._networks.device
+        kind = "" if device.platform == "cpu" else f" ({device.device_kind})"
+        return f"{device.platform}:{device.id}{kind}"
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether a temperature came with the weights; without one the confidence is the network's own, often too high."""
+        return self._temperature is not None
 
     def enhance(self, image: ImageLike) -> UInt8[np.ndarray, "rh rw 3"]:
-        """The image, `scale` times as large and legible, at any size.
+        """The image, `scale` times as large and legible.
+
+        The network sees it at the size that it was trained on, or at 2, 4 or 8 times that where the image is larger, so that
+        plates of all sizes share four programs; the result is then brought to `scale` times the image's own size.
 
         Args:
-          image: a file's path, a PIL image, or RGB uint8 [h, w, 3].
+          image: a path, a PIL image or an array, see `inputs.rgb_image`.
 
         Raises:
-          UserError: for a file that is no image, or an array of another shape or type.
+          UserError: for what is no image, and for weights without a generator.
         """
-        return images.to_uint8(self._apply(self._params, _as_array(image)[None]))[0]
+        self._need("generator", "enhance")
+        rgb = rgb_image(image)
+        h, w, _ = rgb.shape
+        sr = self._networks.enlarge([frame_array(rgb, None, self._working_size(h, w))])
+        return frame_array(images.to_uint8(sr)[0], None, (h * self.scale, w * self.scale))
+
+    def read(self, image: ImageLike, *, layout: str | None = None) -> Reading:
+        """The text of the plate that fills an image.
+
+        Args:
+          image: a path, a PIL image or an array, see `inputs.rgb_image`.
+          layout: of the plate; found out if it is not given.
+
+        Raises:
+          UserError: for what is no image, an unknown layout, and for weights without an OCR.
+        """
+        return self.read_many([image], layout=layout)[0]
+
+    def read_many(self, many: Iterable[ImageLike], *, layout: str | None = None) -> list[Reading]:
+        """Each image read by itself, in batches; arguments and errors are those of `read`."""
+        masks = self._masks(layout)
+        return [self._reading(one[None], masks, "log_probs") for one in self._log_probs(many)]
+
+    def read_track(self, frames: Iterable[ImageLike], *, layout: str | None = None, fusion: str = "log_probs") -> Reading:
+        """The text of one plate from several images of it.
+
+        Args:
+          frames: at least one image, each as `read` takes it.
+          layout: of the plate; found out if it is not given.
+          fusion: the rule that makes one text of the frames', see `fusion.FUSIONS`. Probabilities are always those of the summed
+            log-probabilities.
+
+        Raises:
+          UserError: as `read`, for no frame, and for an unknown fusion.
+        """
+        masks = self._masks(layout)
+        log_probs = self._log_probs(frames)
+        if not len(log_probs):
+            raise UserError("frames: none found; expected at least one image of the plate")
+        return self._reading(log_probs, masks, fusion)
+
+    def check(self, *, layout: str | None, fusion: str) -> None:
+        """Raise UserError for an unknown layout or fusion, before anything is read."""
+        self._masks(layout)
+        find_fusion(fusion)
+
+    def _reading(self, log_probs: Float[np.ndarray, "f k v"], masks: Bool[np.ndarray, "l k v"], fusion: str) -> Reading:
+        classes = fuse(fusion, log_probs[None], masks).classes[0]
+        probabilities = slot_probabilities(log_probs, masks, self._temperature or 1.0)
+        return create_reading(
+            classes, probabilities, self.plate_format, frames=len(log_probs), min_confidence=self._min_confidence
+        )
+
+    def _log_probs(self, many: Iterable[ImageLike]) -> Float[np.ndarray, "n k v"]:
+        """Slot log-probabilities of each image.
+
+        An image with no more pixels than the generator takes is enhanced first. A larger one would have to be shrunk for that and
+        would lose what the generator can only guess; the OCR reads it as it is.
+        """
+        self._need("ocr", "read")
+        rgbs = [rgb_image(image, f"image {i}") for i, image in enumerate(many)]
+        limit = math.prod(self._bundle.lr_size) if self.enhances else 0
+        small = [i for i, rgb in enumerate(rgbs) if math.prod(rgb.shape[:2]) <= limit]
+        large = sorted(set(range(len(rgbs))) - set(small))
+        found = np.zeros((len(rgbs), self.plate_format.length, len(self.plate_format.alphabet)), np.float32)
+        if small:
+            found[small] = self._networks.read_lr([frame_array(rgbs[i], None, self._bundle.lr_size) for i in small])
+        if large:
+            found[large] = self._networks.read_hr([frame_array(rgbs[i], None, self._bundle.hr_size) for i in large])
+        return found
+
+    def _working_size(self, h: int, w: int) -> tuple[int, int]:
+        height, width = self._bundle.lr_size
+        times = next((t for t in MAGNIFICATIONS if h <= t * height and w <= t * width), MAGNIFICATIONS[-1])
+        return times * height, times * width
+
+    def _masks(self, layout: str | None) -> Bool[np.ndarray, "l k v"]:
+        masks = self.plate_format.layout_masks()
+        try:
+            return masks if layout is None else masks[[self.plate_format.layout_index(layout)]]
+        except ValueError as error:
+            raise UserError(str(error)) from error
+
+    def _need(self, network: str, purpose: str) -> None:
+        if network not in self._networks.names:
+            raise UserError(
+                f"{purpose}: these weights have no {network}, only {', '.join(self._networks.names)}; "
+                f"load weights with one, such as the checkpoint of stage 2 or later"
+            )
 
 
-def load(path: str | os.PathLike) -> Reader:
+def load(path: str | os.PathLike, *, device: str | None = None, min_confidence: float = 0.0) -> Reader:
     """The model of a checkpoint that training wrote, such as `runs/a/best`, or of a bundle, such as `weights/plates.safetensors`.
 
+    Args:
+      path: of a checkpoint or a bundle.
+      device: `cpu`, `gpu` or another platform of JAX; the fastest that there is if it is not given.
+      min_confidence: in [0, 1]; readings below it are marked as rejected.
+
     Raises:
-      UserError: if there is none at `path`, or it is damaged.
+      UserError: if there is no model at `path`, or it is damaged; if this machine has no such device.
     """
-    bundle = load_weights(path)
-    return Reader(create_generator(bundle.config["model"]), bundle.params["generator"])
+    if not 0 <= min_confidence <= 1:
+        raise UserError(f"min_confidence: {min_confidence} found; expected a probability in [0, 1]")
+    return Reader(load_weights(path), _device(device), min_confidence)
 
 
-def _as_array(image: ImageLike) -> UInt8[np.ndarray, "h w 3"]:
-    if isinstance(image, str | os.PathLike):
-        try:
-            with Image.open(pathlib.Path(image)) as opened:
-                image = opened.convert("RGB")
-        except (UnidentifiedImageError, OSError) as error:
-            raise UserError(f"{image}: can't be read as an image ({error})") from error
-    array = np.asarray(image)
-    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[-1] != 3:
-        raise UserError(f"image: {array.dtype} {array.shape} found; expected uint8 [height, width, 3]")
-    return array
+def _device(platform: str | None) -> jax.Device:
+    try:
+        return jax.local_devices(backend=platform)[0]
+    except RuntimeError as error:
+        there = ", ".join(sorted({device.platform for device in jax.local_devices()}))
+        raise UserError(
+            f"device: {platform!r} asked for, but JAX finds only {there} on this machine; "
+            "install lpasrn-jax[cuda] for NVIDIA GPUs, or leave device out"
+        ) from error

@@ -91,6 +91,8 @@ def _outputs(
     made = dict(batch_images)
     if "generator" in networks:
         made["sr"] = apply("generator", made["lr"])
+    if "bicubic" in config.stage.reads:
+        made["bicubic"] = images.bicubic_upscale(made["lr"], config.model.scale)
     logits = {kind: apply("ocr", made[kind]) for kind in compose.images_read(config.stage)}
     return compose.Outputs(
         images=made,
@@ -104,29 +106,34 @@ def _outputs(
 
 
 def validation_step(
-    params: dict[str, Params], batch: Batch, *, networks: Networks, layout_masks: Bool[Array, "l k v"]
+    params: dict[str, Params], batch: Batch, *, networks: Networks, scale: int, judged: str, layout_masks: Bool[Array, "l k v"]
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
     """What the networks make of a batch, and how good it is.
 
     Examples whose `mask` is False only fill up the last batch and count nothing.
 
+    Args:
+      scale: of HR against LR.
+      judged: the kind of image that matters: `sr`, `bicubic` or `hr`.
+
     Returns:
-      Sums over the batch's real examples of each score, their `count`, and, with an OCR, the `confusions` [v, v]; then the
-      enlarged images by kind; then the classes read [b, k] by kind. A score is called `psnr` for the image that matters, which
-      is SR, or HR where there is no generator, and `psnr/bicubic` for another.
+      Sums over the batch's real examples of each score, their `count`, and, with an OCR, the `confusions` [v, v] and the
+      `temperature_losses` [t]; then the enlarged images by kind; then the classes read [b, k] by kind. A score is called `psnr`
+      for the image that matters and `psnr/bicubic` for another.
     """
     lr, hr, mask = images.to_float(batch["lr"]), images.to_float(batch["hr"]), batch["mask"].astype(jnp.float32)
-    made, scores, read, sums = {}, {}, {}, {"count": jnp.sum(mask)}
-    judged = "sr" if "generator" in networks else "hr"
+    made, read, sums = {"bicubic": images.bicubic_upscale(lr, scale)}, {}, {"count": jnp.sum(mask)}
     if "generator" in networks:
-        made = metrics.judged_images(networks["generator"], params["generator"], lr)
-        scores |= metrics.image_scores(made, hr)
+        made["sr"] = networks["generator"].apply({"params": params["generator"]}, lr)
+    scores = metrics.image_scores(made, hr)
     if "ocr" in networks:
-        decoded = metrics.read_images(networks["ocr"], params["ocr"], {**made, "hr": hr}, layout_masks)
+        logits = metrics.ocr_logits(networks["ocr"], params["ocr"], {**made, "hr": hr})
+        decoded = metrics.read_slots(logits, layout_masks)
         read = {kind: found.classes for kind, found in decoded.items()}
         scores |= metrics.text_scores(decoded, batch["text"])
         v = layout_masks.shape[-1]
         sums["confusions"] = confusion.count(jnp.zeros((v, v)), batch["text"], read[judged], batch["mask"])
+        sums["temperature_losses"] = mask @ metrics.temperature_losses(logits[judged].slots, batch["text"], layout_masks)
     for metric, by_kind in scores.items():
         for kind, values in by_kind.items():
             sums[metric if kind == judged else f"{metric}/{kind}"] = jnp.sum(mask * values)

@@ -12,7 +12,8 @@ from jaxtyping import Array, UInt8
 
 from lpasrn_jax import images, runtime
 from lpasrn_jax.data.lp_tracks import PreparedTracks
-from lpasrn_jax.evaluation.pictures import confusion_picture, image_grid
+from lpasrn_jax.evaluation import metrics
+from lpasrn_jax.pictures import confusion_picture, image_grid
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.training import batches, steps
 from lpasrn_jax.training.networks import Networks
@@ -37,8 +38,15 @@ class Validation:
         self._config = config
         self._mesh = mesh
         self._plate_format = PlateFormat.create(config.plates.alphabet, config.plates.layouts)
+        step = functools.partial(
+            steps.validation_step,
+            networks=networks,
+            scale=config.model.scale,
+            judged=judged_kind(config.stage),
+            layout_masks=self._plate_format.layout_masks(),
+        )
         self._step = jax.jit(
-            functools.partial(steps.validation_step, networks=networks, layout_masks=self._plate_format.layout_masks()),
+            step,
             out_shardings=(runtime.replicated(mesh), runtime.batch_sharding(mesh), runtime.batch_sharding(mesh)),
         )
 
@@ -53,7 +61,11 @@ class Validation:
         pictures = {"pictures": grid}
         if "confusions" in totals:
             pictures["confusions"] = confusion_picture(totals.pop("confusions"), self._plate_format.alphabet)
-        return Judgement({name: float(total / count) for name, total in totals.items()}, pictures)
+        losses = totals.pop("temperature_losses", None)
+        scores = {name: float(total / count) for name, total in totals.items()}
+        if losses is not None:
+            scores["temperature"] = metrics.best_temperature(losses)  # calibrates the confidence, see `weights.orbax`
+        return Judgement(scores, pictures)
 
     def _grid(self, batch: dict[str, np.ndarray], made: dict[str, Array], read: dict[str, Array]) -> UInt8[np.ndarray, "h w 3"]:
         """LR | bicubic | SR | HR of the first examples that this process holds, with the texts read."""
@@ -65,6 +77,11 @@ class Validation:
             captions={TITLES[kind]: found for kind, found in texts.items()},
             truth=[self._plate_format.decode(text) for text in batch["text"][:PICTURES]],
         )
+
+
+def judged_kind(stage: ml_collections.ConfigDict) -> str:
+    """The kind of image that a stage is judged by: SR, or, without a generator, the one that its OCR is taught to read."""
+    return "sr" if "generator" in stage.networks else next(iter(stage.reads), "hr")
 
 
 def _local(array: Array) -> np.ndarray:

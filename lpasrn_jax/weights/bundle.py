@@ -22,17 +22,42 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors import SafetensorError
 
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.plates import PlateFormat
 
 FORMAT = "lpasrn_jax weights 1"
+LR_SIZE = (24, 72)  # of weights that do not say which size they were trained at
 
 
 @dataclasses.dataclass(frozen=True)
 class Bundle:
-    """A card's content and the parameters by network name (`generator`, `ocr`, `embedder`), float32."""
+    """A model: parameters and what they are of.
+
+    Attributes:
+      params: by network name (`generator`, `ocr`, `embedder`), float32.
+      config: the sections of the config that made them; `model` and `plates` are always there.
+      about: what else a user should know, such as `source`, or the `temperature` that calibrates the confidence.
+    """
 
     params: dict[str, Any]
     config: dict[str, Any]
     about: dict[str, Any]
+
+    @property
+    def plate_format(self) -> PlateFormat:
+        return PlateFormat.create(**self.config["plates"])
+
+    @property
+    def lr_size(self) -> tuple[int, int]:
+        """Height and width of the LR images that the networks were trained on."""
+        height, width = self.config.get("data", {}).get("lr_size", LR_SIZE)
+        return height, width
+
+    @property
+    def hr_size(self) -> tuple[int, int]:
+        """Height and width of the SR and HR images."""
+        height, width = self.lr_size
+        scale = self.config["model"]["scale"]
+        return height * scale, width * scale
 
 
 def save_bundle(path: str | os.PathLike, bundle: Bundle) -> pathlib.Path:
@@ -88,7 +113,7 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
 def write_atomically(path: pathlib.Path, content: bytes) -> None:
     """Writes a file under another name in the same folder and renames it, so that it is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".partial-")  # of no long name's making
     try:
         with open(handle, "wb") as file:
             file.write(content)

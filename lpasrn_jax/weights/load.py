@@ -28,4 +28,7 @@ def load_weights(path: str | os.PathLike) -> Bundle:
     except ImportError as error:
         raise UserError(f"{path}: reading a training checkpoint needs Orbax: pip install 'lpasrn-jax[train]'") from error
     checkpoint = load_checkpoint(path)
-    return Bundle(checkpoint.params, checkpoint.config.to_dict(), {"source": str(path), "step": checkpoint.step})
+    about = {"source": str(path), "step": checkpoint.step}
+    if "temperature" in checkpoint.metrics:
+        about["temperature"] = checkpoint.metrics["temperature"]
+    return Bundle(checkpoint.params, checkpoint.config.to_dict(), about)

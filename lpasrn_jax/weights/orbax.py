@@ -16,11 +16,16 @@ from lpasrn_jax.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """params: parameters by network name; their moving averages where there are any. config: of the run that made them."""
+    """
+    params: parameters by network name; their moving averages where there are any.
+    config: of the run that made them.
+    metrics: of its validation; empty for a checkpoint between two validations.
+    """
 
     step: int
     params: dict[str, Any]
     config: ml_collections.ConfigDict
+    metrics: dict[str, float]
 
 
 def load_checkpoint(path: str | pathlib.Path) -> Checkpoint:
@@ -38,9 +43,14 @@ def load_checkpoint(path: str | pathlib.Path) -> Checkpoint:
     folder = folder.resolve()
     if not _is_checkpoint(folder):
         raise UserError(f"{path}: not a checkpoint; give the folder of one, such as runs/a/best, which scripts/train.py writes")
-    config = ml_collections.ConfigDict(ocp.Checkpointer(ocp.JsonCheckpointHandler()).restore(folder / "config"))
+    config = ml_collections.ConfigDict(_restore_json(folder / "config"))
+    metrics = _restore_json(folder / "metrics", "metrics") if (folder / "metrics").is_dir() else {}
     params = {**_restore_arrays(folder / "params"), **_restore_arrays(folder / "ema")}
-    return Checkpoint(int(folder.name), params, config)
+    return Checkpoint(int(folder.name), params, config, metrics)
+
+
+def _restore_json(item: pathlib.Path, filename: str | None = None) -> dict[str, Any]:
+    return ocp.Checkpointer(ocp.JsonCheckpointHandler(filename)).restore(item)
 
 
 def _restore_arrays(item: pathlib.Path) -> Any:

@@ -9,16 +9,16 @@ import pytest
 from lpasrn_jax import images
 from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.evaluation import evaluate as evaluation
+from lpasrn_jax.evaluation import judge as judging
 from lpasrn_jax.evaluation import metrics, report
-from lpasrn_jax.evaluation.evaluate import Judge, confusions, evaluate
+from lpasrn_jax.evaluation.evaluate import evaluate
+from lpasrn_jax.evaluation.judge import Judge, Judged
+from lpasrn_jax.evaluation.summary import confusions
 from lpasrn_jax.models import create_ocr
-from lpasrn_jax.models.generator import Generator, generator_config
+from lpasrn_jax.models.generator import generator_config
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
-from tests.models.random_params import random_params
-
-OCR = {"widths": [8, 8, 8, 16], "blocks_per_stage": 1, "transformer_layers": 1, "heads": 2}
+from tests.random_bundle import GENERATOR, OCR, part, random_bundle
 
 
 @pytest.fixture(scope="module")
@@ -29,24 +29,12 @@ def reader(tracks_root, tfds_dir):
 
 @pytest.fixture(scope="module")
 def generator():
-    return Generator(features=8, num_rrdb_blocks=1, growth=4, dense_layers=1, use_character_attention=False, use_deformable=False)
+    return GENERATOR
 
 
 @pytest.fixture(scope="module")
-def bundle(generator):
-    """A generator and an OCR as stage 2 leaves them, but random."""
-    params = {
-        "generator": random_params(generator, np.zeros((1, 8, 24, 3), np.float32)),
-        "ocr": random_params(create_ocr(OCR, BRAZIL), np.zeros((1, 16, 48, 3), np.float32)),
-    }
-    config = {
-        "model": {**generator_config(generator), "ocr": OCR},
-        "plates": BRAZIL.config(),
-        "data": {"lr_size": [8, 24], "val_split": 0.1},
-        "stage": {"name": "lcofl"},
-        "lineage": ["pretrain", "warmup", "lcofl"],
-    }
-    return Bundle(params, config, {"step": 40})
+def bundle():
+    return random_bundle()
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +52,6 @@ def judge_bundle(tracks_root, tfds_dir, tmp_path_factory):
 @pytest.fixture(scope="module")
 def judged(bundle, judge_bundle):
     return judge_bundle(bundle)
-
-
-def part(bundle, *networks):
-    """A bundle with only these of its networks."""
-    return Bundle({name: bundle.params[name] for name in networks}, bundle.config, bundle.about)
 
 
 def test_every_frame_is_scored_once_and_by_itself(bundle, reader):
@@ -128,11 +111,14 @@ def test_the_report_and_the_figures_agree(judged):
     assert [list(found[metric]) for metric in ("ssim", "char_acc")] == [["bicubic", "sr"], ["bicubic", "sr", "hr"]]
     assert (found["tracks"], found["frames"], found["step"]) == (40, 200, 40)
     text = (folder / "report.md").read_text()
-    assert "| | bicubic | SR | HR |\n|---|---|---|---|\n" in text
-    assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} | {found['psnr']['sr']:.2f} | - |" in text
-    chars, words = found["char_acc"], found["word_acc"]
-    assert f"| characters right | {chars['bicubic']:.2%} | {chars['sr']:.2%} | {chars['hr']:.2%} |" in text
-    assert f"| plates wholly right | {words['bicubic']:.2%} | {words['sr']:.2%} | {words['hr']:.2%} |" in text
+    assert "| | bicubic | SR | HR | SR - bicubic |\n|---|---|---|---|---|\n" in text
+    rows = {line.split(" | ")[0]: line for line in text.splitlines() if line.startswith("| ")}
+    for metric, name, form in (("psnr", "| PSNR, dB", "{:.2f}"), ("char_acc", "| characters right", "{:.2%}")):
+        for kind, value in found[metric].items():
+            low, high = (form.format(end) for end in found["intervals"][metric][kind])
+            assert f" | {form.format(value)} [{low}, {high}]" in rows[name]
+    for rule, by_count in found["track_acc"].items():
+        assert f"| {rule} | {by_count['1']:.2%} | {by_count['3']:.2%} | {by_count['5']:.2%} |" in text
     assert "Trained in three stages: pretrain, warmup, lcofl." in text
     assert all(f"| {true} | {read} | {times} |" in text for true, read, times in found["confusions"])
     assert len(found["confusions"]) == 10
@@ -149,7 +135,7 @@ def test_nothing_is_compiled_for_each_batch(bundle, judge_bundle, monkeypatch):
     image_scores = metrics.image_scores
     monkeypatch.setattr(metrics, "image_scores", counted)
     judge_bundle(part(bundle, "ocr"))
-    assert traced == [(evaluation.BATCH_SIZE, 16, 48, 3)]
+    assert traced == [(judging.BATCH_SIZE, 16, 48, 3)]
 
 
 def test_without_a_generator_bicubic_and_hr_are_read(bundle, judged, judge_bundle):
@@ -158,16 +144,17 @@ def test_without_a_generator_bicubic_and_hr_are_read(bundle, judged, judge_bundl
         assert found[metric] == pytest.approx({kind: judged[0][metric][kind] for kind in ("bicubic", "hr")})
     assert found["psnr"] == pytest.approx({"bicubic": judged[0]["psnr"]["bicubic"]})
     text = (folder / "report.md").read_text()
-    assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} | - |" in text
+    assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} [" in text
     assert "The most frequent misreadings in HR:" in text
     assert "SR" not in text
 
 
 def test_without_an_ocr_nothing_is_read(bundle, judged, judge_bundle):
     found, folder = judge_bundle(part(bundle, "generator"))
-    assert found.keys() == judged[0].keys() - {"char_acc", "word_acc", "confusions"}
+    about = {"checkpoint", "step", "stages", "baseline", "data_root", "split", "tracks", "frames"}
+    assert found.keys() == {*about, "psnr", "ssim", "intervals"}
     text = (folder / "report.md").read_text()
-    assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} | {found['psnr']['sr']:.2f} |\n" in text
+    assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} [" in text
     assert not any(word in text for word in ("characters", "misread", "true text"))
 
 
@@ -204,8 +191,10 @@ def test_rows_go_from_the_largest_gain_to_the_smallest():
 
 
 def test_without_sr_the_rows_go_by_what_is_read_in_bicubic():
-    scores = {"psnr": {"bicubic": np.array([3.0, 2.0, 1.0])}, "char_acc": {"bicubic": np.array([0.2, 1.0, 0.5])}}
-    assert report.rows_to_show(scores).tolist() == [1, 2, 0]
+    text = np.zeros((3, 4), int)
+    read = np.array([[0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 1, 1]])
+    judged = Judged({"psnr": {"bicubic": np.array([3.0, 2.0, 1.0])}}, {}, {}, {}, text, text[:, 0], text[:, 0])
+    assert report.rows_to_show(judged, {"bicubic": read}).tolist() == [1, 2, 0]
 
 
 def test_a_split_without_tracks(tracks_root, tmp_path):

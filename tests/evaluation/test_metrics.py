@@ -31,7 +31,8 @@ def test_each_kind_is_read_by_itself():
     ocr = create_ocr({"widths": [8, 8, 8, 16], "blocks_per_stage": 1, "transformer_layers": 1, "heads": 2}, BRAZIL)
     by_kind = {"sr": images(3, 16, 48, 3), "hr": images(3, 16, 48, 3, seed=1)}
     params = random_params(ocr, by_kind["hr"])
-    read = jax.jit(lambda params, by_kind: metrics.read_images(ocr, params, by_kind, BRAZIL.layout_masks()))(params, by_kind)
+    logits = jax.jit(lambda params, by_kind: metrics.ocr_logits(ocr, params, by_kind))(params, by_kind)
+    read = metrics.read_slots(logits, BRAZIL.layout_masks())
     for kind, image in by_kind.items():
         slots = jax.jit(ocr.apply)({"params": params}, image).slots
         layout = BRAZIL.layout_masks()[np.asarray(read[kind].layout)]

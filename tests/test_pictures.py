@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lpasrn_jax.evaluation.pictures import ADVANCE, CELL, GAP, LINE, PAPER, WRONG, confusion_picture, image_grid
+from lpasrn_jax.pictures import ADVANCE, CELL, GAP, LINE, PAPER, WRONG, confusion_picture, image_grid
 
 
 def cells(grid, height, width, pitch):

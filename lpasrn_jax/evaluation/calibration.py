@@ -1,0 +1,80 @@
+"""Whether a confidence can be trusted: readings with a confidence in [0, 1], each right or wrong."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+BINS = 10
+
+Confidence = Float[np.ndarray, " n"]
+Right = Bool[np.ndarray, " n"]
+
+
+class Reliability(NamedTuple):
+    """Of each bin of confidence: how many readings, their mean confidence, and the share that is right; NaN in an empty bin."""
+
+    count: Int[np.ndarray, " b"]
+    confidence: Float[np.ndarray, " b"]
+    accuracy: Float[np.ndarray, " b"]
+
+
+def confidence_gap(confidence: Confidence, right: Right) -> float | None:
+    """Mean confidence of right readings minus that of wrong ones (arXiv 2604.22506); None where there are none of either."""
+    confidence, right = _checked(confidence, right)
+    if right.all() or not right.any():
+        return None
+    return float(confidence[right].mean() - confidence[~right].mean())
+
+
+def reliability(confidence: Confidence, right: Right) -> Reliability:
+    """Readings in ten bins of equal width, each with its lower end and without its upper; 1 is in the last."""
+    confidence, right = _checked(confidence, right)
+    member = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    count = np.bincount(member, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        means = (np.bincount(member, weights=column, minlength=BINS) / count for column in (confidence, right))
+        return Reliability(count, *means)
+
+
+def expected_calibration_error(confidence: Confidence, right: Right) -> float:
+    """ECE: the mean distance of confidence and share right over the bins (Guo et al. 2017, arXiv 1706.04599)."""
+    bins = reliability(confidence, right)
+    distance = np.abs(np.nan_to_num(bins.confidence - bins.accuracy))
+    return float((bins.count * distance).sum() / bins.count.sum())
+
+
+def risk_coverage(confidence: Confidence, right: Right) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+    """The share of readings accepted, and the share of these that is wrong, from the most confident on.
+
+    One point for each different confidence: equally confident readings can only be accepted together.
+    """
+    confidence, right = _checked(confidence, right)
+    order = np.argsort(-confidence, kind="stable")
+    wrong = np.cumsum(~right[order])
+    last = np.append(np.diff(confidence[order]) != 0, True)  # of its equals
+    accepted = np.arange(1, len(order) + 1)
+    return accepted[last] / len(order), (wrong / accepted)[last]
+
+
+def area_under_risk_coverage(confidence: Confidence, right: Right) -> float:
+    """AURC: the mean risk over all coverages (Geifman et al. 2019, arXiv 1805.08206), each step at the risk that it ends with."""
+    coverage, risk = risk_coverage(confidence, right)
+    return float((np.diff(coverage, prepend=0.0) * risk).sum())
+
+
+def coverage_at_risk(confidence: Confidence, right: Right, risk: float) -> float:
+    """The largest share of readings, the most confident first, of which at most `risk` are wrong; 0 where there is none."""
+    coverage, found = risk_coverage(confidence, right)
+    return float(max(coverage[found <= risk], default=0.0))
+
+
+def _checked(confidence: Confidence, right: Right) -> tuple[Confidence, Right]:
+    confidence, right = np.asarray(confidence, np.float64), np.asarray(right, bool)
+    if confidence.shape != right.shape or confidence.ndim != 1 or not len(confidence):
+        raise ValueError(f"confidence {confidence.shape} and right {right.shape} found; expected the same [n], n at least 1")
+    if not (confidence.min() >= 0 and confidence.max() <= 1):
+        raise ValueError(f"confidence: {confidence.min()} to {confidence.max()} found; expected [0, 1]")
+    return confidence, right

@@ -1,0 +1,96 @@
+"""The networks of a bundle applied to every frame of a set, and what they make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt8
+
+from lpasrn_jax import images
+from lpasrn_jax.data import pipeline
+from lpasrn_jax.evaluation import metrics
+from lpasrn_jax.models.generator import create_generator
+from lpasrn_jax.models.ocr import OCRLogits, create_ocr
+from lpasrn_jax.reading.ctc import ctc_beam, ctc_greedy
+from lpasrn_jax.weights.bundle import Bundle
+
+BATCH_SIZE = 32
+
+Images = dict[str, Float[np.ndarray, "n h w 3"]]
+Scores = dict[str, dict[str, Float[np.ndarray, " n"]]]  # scores[metric][kind of image], one value a frame
+
+
+class Judged(NamedTuple):
+    """What a judge finds out about every frame; frame f of track t is number t * 5 + f.
+
+    scores: PSNR and SSIM.
+    slots: slot log-probabilities by kind of image; nothing without an OCR.
+    greedy, beam: what the CTC head reads by best path and by prefix beam, as class indices padded with -1, likewise.
+    text, layout, scenario: what the set says.
+    """
+
+    scores: Scores
+    slots: dict[str, Float[np.ndarray, "n k v"]]
+    greedy: dict[str, Int[np.ndarray, "n t"]]
+    beam: dict[str, Int[np.ndarray, "n k"]]
+    text: Int[np.ndarray, "n k"]
+    layout: Int[np.ndarray, " n"]
+    scenario: Int[np.ndarray, " n"]
+
+
+class Judge:
+    """The networks of a bundle in one compiled function: enlarge, compare and read a batch.
+
+    Args:
+      bundle: weights of a generator, an OCR, or both.
+    """
+
+    def __init__(self, bundle: Bundle):
+        self._params = bundle.params
+        self._model = bundle.config["model"]
+        self._plate_format = bundle.plate_format
+        self._judge = jax.jit(self._judge_batch)
+
+    def frames(self, reader: pipeline.FramePairReader) -> Judged:
+        """Every frame's scores and texts, in the reader's order."""
+        parts = []
+        for batch in pipeline.eval_batches(reader, batch_size=BATCH_SIZE):
+            _, *found = self._judge(self._params, batch["lr"], batch["hr"])
+            of_batch = Judged(*jax.device_get(found), batch["text"], batch["layout"], batch["scenario"])
+            parts.append(jax.tree.map(lambda values, real=batch["mask"]: values[real], of_batch))
+        return jax.tree.map(lambda *columns: np.concatenate(columns), *parts)
+
+    def pictures(self, reader: pipeline.FramePairReader, indices: Sequence[int]) -> Images:
+        """The images in [-1, 1] of at most `BATCH_SIZE` frames by kind: `lr`, `bicubic`, `sr` with a generator, `hr`.
+
+        Made anew, since all frames' images together may be more than the memory holds.
+        """
+        padding = [indices[0]] * (BATCH_SIZE - len(indices))  # to the shape that is compiled already
+        examples = [reader(int(index)) for index in (*indices, *padding)]
+        lr, hr = (np.stack([example[name] for example in examples]) for name in ("lr", "hr"))
+        made, *_ = self._judge(self._params, lr, hr)
+        return {kind: np.asarray(image)[: len(indices)] for kind, image in made.items()}
+
+    def _judge_batch(
+        self, params: dict[str, Any], lr: UInt8[Array, "b h w 3"], hr: UInt8[Array, "b rh rw 3"]
+    ) -> tuple[dict[str, Array], dict[str, dict[str, Array]], dict[str, Array], dict[str, Array], dict[str, Array]]:
+        lr, hr = images.to_float(lr), images.to_float(hr)
+        made = {"bicubic": images.bicubic_upscale(lr, self._model["scale"])}
+        if "generator" in params:
+            made["sr"] = create_generator(self._model).apply({"params": params["generator"]}, lr)
+        scores, logits = metrics.image_scores(made, hr), {}
+        if "ocr" in params:
+            ocr = create_ocr(self._model["ocr"], self._plate_format, dtype=self._model["dtype"])
+            logits = metrics.ocr_logits(ocr, params["ocr"], {**made, "hr": hr})
+        return {"lr": lr, **made, "hr": hr}, scores, *self._readings(logits)
+
+    def _readings(self, logits: dict[str, OCRLogits]) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+        masks = self._plate_format.layout_masks()
+        slots = {kind: jax.nn.log_softmax(found.slots.astype(jnp.float32)) for kind, found in logits.items()}
+        greedy = {kind: ctc_greedy(found.ctc).classes for kind, found in logits.items()}
+        beam = {kind: ctc_beam(found.ctc, masks).classes for kind, found in logits.items()}
+        return slots, greedy, beam

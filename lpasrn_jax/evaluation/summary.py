@@ -1,0 +1,206 @@
+"""The figures of an evaluation: what metrics.json holds."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from lpasrn_jax.data.tracks import FRAMES
+from lpasrn_jax.evaluation import bootstrap, calibration, texts
+from lpasrn_jax.evaluation.judge import Judged
+from lpasrn_jax.plates import PlateFormat
+from lpasrn_jax.reading.fusion import FUSIONS, fuse
+from lpasrn_jax.reading.reading import slot_probabilities
+
+KINDS = ("bicubic", "baseline", "sr", "hr")  # in the order in which a person reads them
+FRAME_COUNTS = (1, 3, FRAMES)
+CONFUSIONS = 10  # pairs that are named
+RISK = 0.01  # the share of wrong readings that coverage is given for
+
+Values = dict[str, dict[str, Float[np.ndarray, " n"]]]  # values[metric][kind], one a frame
+
+
+def main_kind(kinds: Sequence[str]) -> str:
+    """The kind of image that an evaluation is about: SR, or HR where nothing makes SR."""
+    return "sr" if "sr" in kinds else "hr"
+
+
+def slot_texts(judged: Judged, plate_format: PlateFormat) -> dict[str, Int[np.ndarray, "n k"]]:
+    """What the slot head reads in each kind of image; the layout is found out."""
+    masks = plate_format.layout_masks()
+    return {kind: fuse("log_probs", slots[:, None], masks).classes for kind, slots in judged.slots.items()}
+
+
+def summarize(
+    judged: Judged,
+    read: Mapping[str, Int[np.ndarray, "n k"]],
+    plate_format: PlateFormat,
+    scenarios: Sequence[str],
+    temperature: float,
+) -> dict[str, Any]:
+    """All figures by name, ready for JSON.
+
+    Args:
+      judged: every frame, five a track.
+      read: its texts by kind of image, as `slot_texts` gives them; empty without an OCR.
+      scenarios: the names behind `judged.scenario`.
+      temperature: that calibrates the confidence.
+    """
+    truth = [plate_format.decode(text) for text in judged.text]
+    values = frame_values(judged, read, plate_format, truth)
+    found: dict[str, Any] = {
+        metric: {kind: _mean(values[metric][kind]) for kind in KINDS if kind in values[metric]} for metric in values
+    }
+    found["intervals"] = _intervals(values, truth)
+    if not read:
+        return found
+    kind, masks = main_kind(list(read)), plate_format.layout_masks()
+    found["at_least"] = {
+        str(count): {k: _mean(texts.characters_right(read[k], judged.text) >= count) for k in KINDS if k in read}
+        for count in (plate_format.length - 1, plate_format.length - 2)
+    }
+    found["decoders"] = _decoders(judged, values, plate_format, truth, kind)
+    found["track_acc"] = {name: track_accuracy(judged, kind, name, masks) for name in FUSIONS}
+    found["track_acc_by_kind"] = {k: track_accuracy(judged, k, "log_probs", masks) for k in KINDS if k in read}
+    found["by_layout"] = _groups(judged, values, judged.layout, plate_format.layout_names, kind, masks)
+    found["by_scenario"] = _groups(judged, values, judged.scenario, scenarios, kind, masks)
+    found["temperature"] = temperature
+    found["confidence"] = {str(count): _confidence(judged, kind, count, masks, temperature) for count in (1, FRAMES)}
+    found["confusions"] = confusions(judged.text, read[kind], plate_format.alphabet)
+    return found
+
+
+def frame_values(
+    judged: Judged, read: Mapping[str, Int[np.ndarray, "n k"]], plate_format: PlateFormat, truth: Sequence[str]
+) -> Values:
+    """Each frame's value of each metric that is a mean over frames."""
+    values: Values = {metric: dict(by_kind) for metric, by_kind in judged.scores.items()}
+    if read:
+        right = {kind: texts.characters_right(classes, judged.text) for kind, classes in read.items()}
+        values["char_acc"] = {kind: count / plate_format.length for kind, count in right.items()}
+        values["edit_acc"] = {kind: texts.edit_accuracy(_texts(read[kind], plate_format), truth) for kind in read}
+        values["word_acc"] = {kind: (count == plate_format.length).astype(float) for kind, count in right.items()}
+    return values
+
+
+def track_accuracy(judged: Judged, kind: str, rule: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, float]:
+    """The share of tracks whose text is read wholly right, by the number of frames: the mean over all choices of them."""
+    return {str(count): _mean(_tracks_right(judged, kind, rule, count, masks)) for count in FRAME_COUNTS}
+
+
+def confusions(text: Int[np.ndarray, "n k"], read: Int[np.ndarray, "n k"], alphabet: str) -> list[list]:
+    """The most frequent misreadings, as [true character, character read, times]; equals in the alphabet's order."""
+    counts = texts.confusion_counts(text, read, len(alphabet))
+    np.fill_diagonal(counts, 0)
+    most = np.argsort(-counts, axis=None, kind="stable")[:CONFUSIONS]
+    pairs = zip(*np.unravel_index(most, counts.shape), strict=True)
+    return [[alphabet[true], alphabet[seen], int(counts[true, seen])] for true, seen in pairs if counts[true, seen]]
+
+
+def readings_with_confidence(
+    judged: Judged, kind: str, count: int, masks: Bool[np.ndarray, "l k v"], temperature: float
+) -> tuple[Float[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
+    """Confidence and correctness of every reading from `count` frames of a track, by summed log-probabilities.
+
+    With 1 that is every frame by itself, with 5 every track.
+    """
+    slots, text = _by_track(judged, kind)
+    groups = slots.reshape(-1, count, *slots.shape[2:])
+    truth = np.repeat(text, FRAMES // count, axis=0)
+    classes = fuse("log_probs", groups, masks).classes
+    probabilities = slot_probabilities(groups, masks, temperature)
+    of_text = np.take_along_axis(probabilities, classes[..., None], axis=-1)[..., 0]
+    return of_text.prod(axis=-1), (classes == truth).all(axis=-1)
+
+
+def _tracks_right(judged: Judged, kind: str, rule: str, count: int, masks: Bool[np.ndarray, "l k v"]) -> Float[np.ndarray, " t"]:
+    """Of each track, the share of choices of `count` frames from which it is read wholly right."""
+    slots, text = _by_track(judged, kind)
+    choices = list(itertools.combinations(range(FRAMES), count))
+    right = [(fuse(rule, slots[:, choice], masks).classes == text).all(axis=-1) for choice in choices]
+    return np.mean(right, axis=0)
+
+
+def _by_track(judged: Judged, kind: str) -> tuple[Float[np.ndarray, "t f k v"], Int[np.ndarray, "t k"]]:
+    slots = judged.slots[kind]
+    return slots.reshape(-1, FRAMES, *slots.shape[1:]), judged.text[::FRAMES]
+
+
+def _intervals(values: Values, truth: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """95 % intervals of the means, and of what SR gains over bicubic."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for metric, by_kind in values.items():
+        columns = {kind: by_kind[kind] for kind in KINDS if kind in by_kind}
+        if "sr" in columns and "bicubic" in columns:
+            columns["sr - bicubic"] = columns["sr"] - columns["bicubic"]
+        found[metric] = {kind: [float(end) for end in bootstrap.bootstrap_interval(c, truth)] for kind, c in columns.items()}
+    return found
+
+
+def _decoders(
+    judged: Judged, values: Values, plate_format: PlateFormat, truth: Sequence[str], kind: str
+) -> dict[str, dict[str, float]]:
+    """Accuracies of each way to a text; those of the CTC head may miss characters or have too many."""
+    found = {"slots": {metric: _mean(values[metric][kind]) for metric in ("edit_acc", "word_acc")}}
+    for name, classes in (("ctc_beam", judged.beam[kind]), ("ctc_greedy", judged.greedy[kind])):
+        read = _texts(classes, plate_format)
+        found[name] = {
+            "edit_acc": _mean(texts.edit_accuracy(read, truth)),
+            "word_acc": _mean([a == b for a, b in zip(read, truth, strict=True)]),
+        }
+    return found
+
+
+def _groups(
+    judged: Judged,
+    values: Values,
+    member: Int[np.ndarray, " n"],
+    names: Sequence[str],
+    kind: str,
+    masks: Bool[np.ndarray, "l k v"],
+) -> dict[str, dict[str, Any]]:
+    """Accuracies of the frames and tracks of each group that there are any of."""
+    by_track = _tracks_right(judged, kind, "log_probs", FRAMES, masks)
+    found = {}
+    for i, name in enumerate(names):
+        rows = member == i
+        if rows.any():
+            of_frames = {
+                metric: {k: _mean(values[metric][k][rows]) for k in KINDS if k in values[metric]}
+                for metric in ("char_acc", "word_acc")
+            }
+            found[name] = {"tracks": int(rows[::FRAMES].sum()), **of_frames, "track_acc": _mean(by_track[rows[::FRAMES]])}
+    return found
+
+
+def _confidence(judged: Judged, kind: str, count: int, masks: Bool[np.ndarray, "l k v"], temperature: float) -> dict[str, Any]:
+    confidence, right = readings_with_confidence(judged, kind, count, masks, temperature)
+    bins = calibration.reliability(confidence, right)
+    _, risk = calibration.risk_coverage(confidence, right)
+    return {
+        "readings": len(right),
+        "right": _mean(right),
+        "mean": _mean(confidence),
+        "gap": calibration.confidence_gap(confidence, right),
+        "calibration_error": float(calibration.expected_calibration_error(confidence, right)),
+        "risk_at_full_coverage": float(risk[-1]),
+        "area_under_risk_coverage": float(calibration.area_under_risk_coverage(confidence, right)),
+        "coverage_at_risk": {str(RISK): float(calibration.coverage_at_risk(confidence, right, RISK))},
+        "bins": [
+            {"readings": int(n), "confidence": float(c), "right": float(a)}
+            for n, c, a in zip(bins.count, bins.confidence, bins.accuracy, strict=True)
+            if n
+        ],
+    }
+
+
+def _texts(classes: Int[np.ndarray, "n t"], plate_format: PlateFormat) -> list[str]:
+    return [plate_format.decode(one[one >= 0]) for one in classes]
+
+
+def _mean(values: Any) -> float:
+    return float(np.mean(values, dtype=np.float64))

@@ -1,0 +1,157 @@
+"""From image files to SR images and readings in files."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import pathlib
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from lpasrn_jax import images
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.pictures import image_grid
+from lpasrn_jax.reading.reader import Reader
+from lpasrn_jax.reading.reading import Reading
+from lpasrn_jax.reading.sources import Source, Sources, source_image
+from lpasrn_jax.weights.bundle import write_atomically
+
+READINGS_JSON, READINGS_CSV, SUBMISSION = "readings.json", "readings.csv", "submission.txt"
+
+
+class Enhanced(NamedTuple):
+    """What became of the sources: readings by plate, none from weights without an OCR, and (name, reason) of what failed."""
+
+    readings: dict[str, Reading]
+    failed: list[tuple[str, str]]
+
+
+def enhance_files(
+    reader: Reader,
+    sources: Sources,
+    out: pathlib.Path,
+    *,
+    layout: str | None = None,
+    fusion: str = "log_probs",
+    compare: bool = False,
+    force: bool = False,
+    progress: Callable[[Iterable[Source]], Iterable[Source]] = iter,
+) -> Enhanced:
+    """Write SR images and readings of all sources below a folder; one that fails is noted, and the others go on.
+
+    `sr/NAME.png` are the SR images and `compare/NAME.png` the same beside LR and bicubic; `readings.csv` and `readings.json` hold
+    what was read, `submission.txt` a line `track_00001,ABC1234;0.9876` a track. Each file is there whole or not at all.
+
+    Args:
+      reader: with a generator, an OCR, or both.
+      sources: what `find_sources` found.
+      out: a folder, made if it is new.
+      layout: of all plates; found out for each if it is not given.
+      fusion: see `Reader.read_track`.
+      compare: write the comparing pictures too.
+      force: overwrite.
+      progress: wraps the iteration, as `tqdm` does.
+
+    Raises:
+      UserError: for a file that exists, unless `force`; for a folder that cannot be written; for an unknown layout or fusion.
+    """
+    reader.check(layout=layout, fusion=fusion)
+    if not force:
+        _refuse_to_overwrite(out, sources, compare)
+    found = Enhanced({}, list(sources.left_out))
+    try:
+        for source in progress(sources.plates):
+            try:
+                _enhance_one(reader, source, out, layout, fusion, compare, found.readings)
+            except UserError as error:
+                found.failed.append((source.name, str(error)))
+            except OSError as error:
+                found.failed.append((source.name, f"cannot be written: {error.strerror}"))
+    finally:  # also of what was done before Ctrl-C
+        _write_readings(out, found, reader, sources.are_tracks)
+    return found
+
+
+def _enhance_one(
+    reader: Reader,
+    source: Source,
+    out: pathlib.Path,
+    layout: str | None,
+    fusion: str,
+    compare: bool,
+    readings: dict[str, Reading],
+) -> None:
+    lr = {name: source_image(image, reader.lr_size) for name, image in source.images.items()}
+    if reader.reads:
+        readings[source.name] = reader.read_track(lr.values(), layout=layout, fusion=fusion)
+    if not reader.enhances:
+        return
+    for name, image in lr.items():
+        sr = reader.enhance(image)
+        _write_png(out / "sr" / f"{name}.png", sr)
+        if compare:
+            _write_png(out / "compare" / f"{name}.png", _comparison(image, sr, reader.scale, readings.get(source.name)))
+
+
+def _comparison(
+    lr: UInt8[np.ndarray, "h w 3"], sr: UInt8[np.ndarray, "rh rw 3"], scale: int, reading: Reading | None
+) -> UInt8[np.ndarray, "ph pw 3"]:
+    """LR, bicubic and SR side by side, with the text read under SR."""
+    small = images.to_float(lr[None])
+    columns = {"LR": small, "bicubic": images.bicubic_upscale(small, scale), "SR": images.to_float(sr[None])}
+    captions = {"SR": [reading.text]} if reading else None
+    return image_grid({title: np.asarray(column) for title, column in columns.items()}, captions=captions)
+
+
+def _write_png(path: pathlib.Path, image: UInt8[np.ndarray, "h w 3"]) -> None:
+    write_atomically(path, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
+
+
+def _refuse_to_overwrite(out: pathlib.Path, sources: Sources, compare: bool) -> None:
+    names = [name for source in sources.plates for name in source.images]
+    kinds = ("sr", "compare") if compare else ("sr",)
+    targets = [out / name for name in (READINGS_JSON, READINGS_CSV, SUBMISSION)]
+    targets += [out / kind / f"{name}.png" for kind in kinds for name in names]
+    existing = [target for target in targets if target.exists()]
+    if existing:
+        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise UserError(f"--out={out}: {existing[0]} exists{more}; choose another folder, or overwrite with --force")
+
+
+def _write_readings(out: pathlib.Path, found: Enhanced, reader: Reader, are_tracks: bool) -> None:
+    record: dict[str, Any] = {
+        "device": reader.device,
+        "calibrated": reader.calibrated,
+        "readings": [{"name": name, **dataclasses.asdict(reading)} for name, reading in found.readings.items()],
+        "failed": [{"name": name, "reason": reason} for name, reason in found.failed],
+    }
+    try:
+        write_atomically(out / READINGS_JSON, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+        if reader.reads:
+            write_atomically(out / READINGS_CSV, _csv(found.readings, reader.plate_format.length).encode())
+        if reader.reads and are_tracks:
+            write_atomically(out / SUBMISSION, _submission(found.readings).encode())
+    except OSError as error:
+        raise UserError(f"--out={out}: cannot be written ({error.strerror}); choose a folder that can") from error
+
+
+def _csv(readings: dict[str, Reading], slots: int) -> str:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    header = ["name", "text", "confidence", "rejected", "layout", "frames"]
+    writer.writerow([*header, *(f"probability_{k + 1}" for k in range(slots))])
+    for name, reading in readings.items():
+        row = [name, reading.text, f"{reading.confidence:.6f}", int(reading.rejected), reading.layout, reading.frames]
+        writer.writerow([*row, *(f"{probability:.6f}" for _, probability in reading.slots)])
+    return table.getvalue()
+
+
+def _submission(readings: dict[str, Reading]) -> str:
+    """The competition's form, one track a line, by the name of its folder."""
+    return "".join(f"{pathlib.PurePosixPath(name).name},{r.text};{r.confidence:.4f}\n" for name, r in readings.items())

@@ -1,0 +1,90 @@
+"""What was read on a plate, and how sure the reader is of it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from lpasrn_jax.plates import PlateFormat
+
+RUNNERS_UP = 3  # characters a slot that are named beside the one that was read
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """A plate's text with its probability.
+
+    Attributes:
+      text: the most probable text, k characters, also when it is rejected.
+      confidence: the probability in [0, 1] that all of it is right: the product over the slots.
+      layout: the name of the layout that it has.
+      slots: (character, probability) of each of the k slots.
+      runners_up: of each slot, the next (character, probability) pairs, the most probable first.
+      frames: how many images it was read from.
+      rejected: True if the confidence is below what was asked for: then the text is a guess.
+    """
+
+    text: str
+    confidence: float
+    layout: str
+    slots: tuple[tuple[str, float], ...]
+    runners_up: tuple[tuple[tuple[str, float], ...], ...]
+    frames: int
+    rejected: bool
+
+    def __str__(self) -> str:
+        guess = f"{self.text} {self.confidence:.1%}"
+        return f"unreadable (best guess: {guess})" if self.rejected else guess
+
+
+def slot_probabilities(
+    log_probs: Float[np.ndarray, "... f k v"], layout_masks: Bool[np.ndarray, "l k v"], temperature: float
+) -> Float[np.ndarray, "... k v"]:
+    """The calibrated probability of each character of each slot, from all frames together.
+
+    The frames' log-probabilities add up, as if they were independent, and the temperature T sharpens or flattens the sum:
+    softmax(sum / T), Guo et al. 2017, arXiv 1706.04599. Characters that no layout allows have probability 0.
+
+    Args:
+      log_probs: of each frame.
+      layout_masks: of the layouts that come into question.
+    """
+    scaled = np.where(layout_masks.any(axis=0), log_probs.sum(axis=-3, dtype=np.float64) / temperature, -np.inf)
+    odds = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    return odds / odds.sum(axis=-1, keepdims=True)
+
+
+def create_reading(
+    classes: Int[np.ndarray, " k"],
+    probabilities: Float[np.ndarray, "k v"],
+    plate_format: PlateFormat,
+    *,
+    frames: int,
+    min_confidence: float,
+) -> Reading:
+    """The reading of a text with each slot's probabilities.
+
+    Args:
+      classes: the text as class indices; its layout is the first that allows it, or "" where none does.
+      probabilities: of every character in every slot.
+    """
+    text = plate_format.decode(classes)
+    of_text = probabilities[np.arange(len(classes)), classes]
+    confidence = float(of_text.prod())
+    others = probabilities.copy()
+    others[np.arange(len(classes)), classes] = -1.0
+    order = np.argsort(-others, axis=-1, kind="stable")[:, :RUNNERS_UP]
+    return Reading(
+        text=text,
+        confidence=confidence,
+        layout=next((name for name in plate_format.layout_names if plate_format.fits(text, name)), ""),
+        slots=tuple((c, float(p)) for c, p in zip(text, of_text, strict=True)),
+        runners_up=tuple(
+            tuple((plate_format.alphabet[c], float(slot[c])) for c in best if slot[c] > 0)
+            for best, slot in zip(order, others, strict=True)
+        ),
+        frames=frames,
+        rejected=confidence < min_confidence,
+    )
