@@ -2,6 +2,8 @@
 
 import ast
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -112,3 +114,25 @@ def test_reading_imports_no_training_package():
                     if part_of(imported):
                         waiting |= {imported, imported.rpartition(".")[0]} - seen
     assert "lpasrn_jax.models.generator" in seen
+
+
+def test_reading_a_plate_works_without_the_training_packages(tmp_path):
+    """In a process of its own, where importing any of them fails, a plate is enhanced and read."""
+    from lpasrn_jax.weights.bundle import save_bundle
+    from tests.random_bundle import random_bundle
+
+    path = save_bundle(tmp_path / "lite", random_bundle())
+    blocked = sorted(TRAINING_PACKAGES)
+    script = f"""
+import sys
+for name in {blocked}:
+    sys.modules[name] = None
+import numpy as np
+import lpasrn_jax as lp
+reader = lp.load({str(path)!r})
+image = np.zeros((9, 25, 3), np.uint8)
+print(reader.read_track([image, image]).text, reader.enhance(image).shape)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith("(18, 50, 3)")

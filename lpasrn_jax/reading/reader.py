@@ -14,7 +14,7 @@ from lpasrn_jax import images
 from lpasrn_jax.data.frames import frame_array
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import PlateFormat
-from lpasrn_jax.reading.fusion import fuse
+from lpasrn_jax.reading.fusion import find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
 from lpasrn_jax.reading.networks import ReadingNetworks
 from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities

@@ -1,5 +1,6 @@
 """Judging a checkpoint: the figures, the report, and what it refuses."""
 
+import itertools
 import json
 
 import jax
@@ -221,3 +222,80 @@ def test_weights_from_elsewhere_are_judged_on_all_tracks(bundle, generator, judg
 def test_a_path_without_a_checkpoint(tmp_path, path):
     with pytest.raises(UserError, match="not a checkpoint; give the folder of one|no such weights"):
         evaluate(str(tmp_path / path), "data", str(tmp_path))
+
+
+def test_tracks_are_fused_as_by_hand(bundle, reader, judged):
+    """Of 40 tracks, each choice of frames is decoded from the sum of its log-probabilities."""
+    found, _ = judged
+    slots = Judge(bundle).frames(reader).slots["sr"].astype(np.float64).reshape(40, 5, 7, 36)
+    text = np.stack([reader(i)["text"] for i in range(0, 200, 5)])
+    for count in (1, 3, 5):
+        right = [
+            (read_by_hand(slots[:, choice].sum(axis=1)) == text).all(axis=1).mean()
+            for choice in itertools.combinations(range(5), count)
+        ]
+        assert found["track_acc"]["log_probs"][str(count)] == pytest.approx(np.mean(right))
+        assert found["track_acc_by_kind"]["sr"][str(count)] == pytest.approx(np.mean(right))
+
+
+def test_groups_and_shares_add_up(judged):
+    found, _ = judged
+    for groups in (found["by_layout"], found["by_scenario"]):
+        assert len(groups) == 2
+        assert sum(group["tracks"] for group in groups.values()) == 40
+        mean = sum(group["tracks"] * group["char_acc"]["sr"] for group in groups.values()) / 40
+        assert mean == pytest.approx(found["char_acc"]["sr"])
+    assert found["at_least"]["5"]["hr"] >= found["at_least"]["6"]["hr"] >= found["word_acc"]["hr"]
+    for one in found["confidence"].values():
+        assert sum(b["readings"] for b in one["bins"]) == one["readings"]
+        assert one["right"] == pytest.approx(sum(b["readings"] * b["right"] for b in one["bins"]) / one["readings"])
+    assert [one["readings"] for one in found["confidence"].values()] == [200, 40]
+    for by_kind in found["intervals"].values():
+        assert all(low <= high for low, high in by_kind.values())
+
+
+def test_a_reader_trained_on_lr_is_judged_beside(bundle, judged, judge_bundle, tmp_path):
+    other = Bundle({"ocr": jax.tree.map(lambda x: x + 0.1, bundle.params["ocr"])}, bundle.config, {})
+    path = str(save_bundle(tmp_path / "on_lr", other))
+    found, folder = judge_bundle(bundle, baseline=path)
+    alone, _ = judge_bundle(other)
+    assert found["char_acc"]["baseline"] == alone["char_acc"]["bicubic"]
+    assert found["char_acc"]["sr"] == judged[0]["char_acc"]["sr"]
+    text = (folder / "report.md").read_text()
+    assert "| | bicubic | bicubic, OCR trained on it | SR | HR |" in text
+    assert f"read by the OCR `{path}`, which was trained on such" in text
+
+
+def test_a_baseline_of_other_plates(bundle, judge_bundle, tmp_path):
+    with pytest.raises(UserError, match="holds generator; give weights with an ocr"):
+        judge_bundle(bundle, baseline=str(save_bundle(tmp_path / "generator", part(bundle, "generator"))))
+    larger = Bundle(part(bundle, "ocr").params, {**bundle.config, "data": {"lr_size": [12, 36]}}, {})
+    with pytest.raises(UserError, match="of other plates or another image size than --checkpoint"):
+        judge_bundle(bundle, baseline=str(save_bundle(tmp_path / "larger", larger)))
+
+
+def test_two_evaluations_are_compared(bundle, judged, judge_bundle, tmp_path):
+    other = json.loads((judged[1] / "metrics.json").read_text())
+    other["char_acc"]["sr"] -= 0.125
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    found, folder = judge_bundle(bundle, against=str(tmp_path / "other.json"))
+    new, old = found["char_acc"]["sr"], other["char_acc"]["sr"]
+    text = (folder / "report.md").read_text()
+    assert f"| characters right, SR | {new:.2%} | {old:.2%} | +12.50% |" in text
+    psnr = f"{found['psnr']['bicubic']:.2f}"
+    assert f"| PSNR, dB, bicubic | {psnr} | {psnr} | +0.00 |" in text
+
+
+@pytest.mark.parametrize("content", [None, "no JSON", "[]", "{}"])
+def test_nothing_to_compare_with(bundle, judge_bundle, tmp_path, content):
+    if content is not None:
+        (tmp_path / "other.json").write_text(content)
+    with pytest.raises(UserError, match=r"--against=.*other.json: .* give the metrics.json of another evaluation"):
+        judge_bundle(bundle, against=str(tmp_path / "other.json"))
+
+
+def test_the_confidence_uses_the_temperature_of_the_weights(bundle, judged, judge_bundle):
+    warm, _ = judge_bundle(Bundle(bundle.params, bundle.config, {"temperature": 5.0}))
+    assert warm["temperature"] == 5.0
+    assert warm["confidence"]["1"]["mean"] < judged[0]["confidence"]["1"]["mean"]
+    assert warm["track_acc"] == judged[0]["track_acc"]

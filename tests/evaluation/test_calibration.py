@@ -1,0 +1,79 @@
+"""Figures of confidence, worked out by hand."""
+
+import numpy as np
+import pytest
+
+from lpasrn_jax.evaluation import calibration
+from lpasrn_jax.evaluation.metrics import TEMPERATURES, best_temperature, temperature_losses
+
+CONFIDENCE = np.array([0.95, 0.85, 0.85, 0.25, 1.0])
+RIGHT = np.array([True, True, False, False, True])
+
+
+def test_confidence_gap():
+    assert calibration.confidence_gap(CONFIDENCE, RIGHT) == pytest.approx((0.95 + 0.85 + 1.0) / 3 - (0.85 + 0.25) / 2)
+    assert calibration.confidence_gap(CONFIDENCE, np.ones(5)) is None
+    assert calibration.confidence_gap(CONFIDENCE, np.zeros(5)) is None
+
+
+def test_reliability_and_calibration_error():
+    bins = calibration.reliability(CONFIDENCE, RIGHT)
+    assert bins.count.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 2, 2]  # 1.0 is in the last
+    assert bins.confidence[[2, 8, 9]] == pytest.approx([0.25, 0.85, 0.975])
+    assert bins.accuracy[[2, 8, 9]] == pytest.approx([0, 0.5, 1])
+    assert np.isnan(bins.accuracy[0])
+    expected = (1 * 0.25 + 2 * 0.35 + 2 * 0.025) / 5
+    assert calibration.expected_calibration_error(CONFIDENCE, RIGHT) == pytest.approx(expected)
+
+
+def test_risk_and_coverage():
+    """From the top: right, right, then the two at 0.85 together, of which one is wrong, then a wrong one."""
+    coverage, risk = calibration.risk_coverage(CONFIDENCE, RIGHT)
+    assert coverage == pytest.approx([0.2, 0.4, 0.8, 1.0])
+    assert risk == pytest.approx([0, 0, 0.25, 0.4])
+    assert calibration.area_under_risk_coverage(CONFIDENCE, RIGHT) == pytest.approx(0.4 * 0.25 + 0.2 * 0.4)
+    assert [calibration.coverage_at_risk(CONFIDENCE, RIGHT, risk) for risk in (0, 0.01, 0.3, 1)] == pytest.approx(
+        [0.4, 0.4, 0.8, 1]
+    )
+    assert calibration.coverage_at_risk(CONFIDENCE, ~RIGHT, 0.01) == 0.0
+
+
+def test_order_does_not_matter(rng):
+    confidence, right = np.round(rng.random(50), 1), rng.random(50) < 0.5
+    order = rng.permutation(50)
+    for function in (calibration.area_under_risk_coverage, calibration.expected_calibration_error, calibration.confidence_gap):
+        assert function(confidence, right) == pytest.approx(function(confidence[order], right[order]))
+
+
+@pytest.mark.parametrize(("confidence", "right"), [([], []), ([0.5], [True, False]), ([1.1], [True]), ([np.nan], [True])])
+def test_what_is_no_confidence(confidence, right):
+    with pytest.raises(ValueError, match="found; expected"):
+        calibration.reliability(np.array(confidence), np.array(right))
+
+
+def test_the_losses_of_temperatures_by_hand():
+    """Of two allowed characters with logits 2 and 0, the first is true: -log sigmoid(2 / T), whatever a forbidden third has."""
+    masks = np.array([[[True, True, False]]])
+    losses = temperature_losses(np.array([[[2.0, 0.0, 9.0]]], np.float32), np.array([[0]]), masks)
+    np.testing.assert_allclose(losses[0], np.log1p(np.exp(-2 / TEMPERATURES)), atol=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.6, 1.0, 3.3])
+def test_the_temperature_of_sampled_texts_is_found(temperature, rng):
+    logits = rng.normal(scale=3, size=(4000, 7, 10))
+    odds = np.exp(logits / temperature)
+    shares = (odds / odds.sum(axis=-1, keepdims=True)).cumsum(axis=-1)
+    text = (rng.random((4000, 7, 1)) > shares).sum(axis=-1).clip(max=9)
+    losses = temperature_losses(logits.astype(np.float32), text, np.ones((1, 7, 10), bool)).mean(axis=0)
+    assert best_temperature(losses) == pytest.approx(temperature, rel=0.03)
+
+
+def test_a_temperature_at_the_end_of_the_range():
+    assert best_temperature(np.arange(97.0)) == TEMPERATURES[0]
+    assert best_temperature(-np.arange(97.0)) == TEMPERATURES[-1]
+
+
+def test_a_temperature_between_those_that_were_tried():
+    """A parabola in log T whose least value lies a quarter of a step above the 40th."""
+    losses = (np.arange(97) - 40.25) ** 2
+    assert best_temperature(losses) == pytest.approx(TEMPERATURES[40] * (TEMPERATURES[1] / TEMPERATURES[0]) ** 0.25)
