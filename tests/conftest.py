@@ -54,7 +54,7 @@ def trained(tracks_root, tfds_dir, tmp_path_factory):
 
 @pytest.fixture
 def tiny_stage(tracks_root, tfds_dir):
-    """Call it with the number of a stage for its config with the smallest networks: 1 epoch, the last stage 2."""
+    """Call it with the number of a stage, or a config's name, for it with the smallest networks: 1 epoch, the last stage 2."""
     return functools.partial(_tiny_stage, tracks_root, tfds_dir)
 
 
@@ -77,13 +77,14 @@ def _generator_alone(tracks_root, tfds_dir):
     return config
 
 
-def _tiny_stage(tracks_root, tfds_dir, number):
-    config = importlib.import_module(f"configs.stage{number}").get_config("quick")
+def _tiny_stage(tracks_root, tfds_dir, stage):
+    name = f"stage{stage}" if isinstance(stage, int) else stage
+    config = importlib.import_module(f"configs.{name}").get_config("quick")
     # HR is 48 pixels wide: 12 CTC steps, as many as LLLNNNN may need.
     config.data.update(root=str(tracks_root), tfds_dir=str(tfds_dir), val_split=0.1, lr_size=(8, 24))
     config.model.update(features=8, num_rrdb_blocks=1, growth=4, dense_layers=1, deform_groups=2, msca_num_prototypes=4)
     config.model.ocr.update(widths=(8, 8, 16, 16), blocks_per_stage=1, transformer_layers=1, heads=2)
     config.loss.embedding_dim = 16
     config.train.update(log_every_steps=4)
-    config.stage.epochs = 2 if number == 4 else 1
+    config.stage.epochs = 2 if stage == 4 else 1
     return config

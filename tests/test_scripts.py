@@ -11,9 +11,12 @@ import time
 from typing import NamedTuple
 
 import pytest
+from PIL import Image
 
+from lpasrn_jax.weights.bundle import save_bundle
 from lpasrn_jax.weights.orbax import load_checkpoint
 from tests.data.damage import write_damaged_set
+from tests.random_bundle import random_bundle
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMALL = [
@@ -241,6 +244,33 @@ def test_evaluate_prints_its_figures_and_names_its_report(stopped_run, tracks_ro
 
 def test_evaluate_says_in_one_line_that_there_is_no_checkpoint(tmp_path):
     assert_one_line(run("evaluate", "--checkpoint", tmp_path, "--data-root", "data"), "not a checkpoint")
+
+
+@pytest.fixture
+def lite(tmp_path):
+    return save_bundle(tmp_path / "lite", random_bundle())
+
+
+def test_enhance_reads_what_it_can_and_names_the_rest(lite, tmp_path):
+    folder = tmp_path / "plates"
+    folder.mkdir()
+    Image.new("RGB", (25, 9)).save(folder / "good.png")
+    (folder / "bad.png").write_text("no image")
+    arguments = ["--checkpoint", lite, "-i", folder, "-o", tmp_path / "out", "--compare", "--min-confidence", "1"]
+    result = run("enhance", *arguments)
+    assert result.returncode == 1
+    assert re.search(r"^good  unreadable \(best guess: [A-Z0-9]{7} \d+\.\d%\)$", result.stdout, re.MULTILINE)
+    assert "no temperature came with these weights" in result.stdout
+    assert re.search(r"^failed: bad: .*bad\.png: is not an image; expected PNG or JPEG$", result.stderr, re.MULTILINE)
+    assert (tmp_path / "out/sr/good.png").exists()
+    assert (tmp_path / "out/compare/good.png").exists()
+    assert_one_line(run("enhance", *arguments), "exists and 3 more; choose another folder, or overwrite with --force")
+    assert run("enhance", *arguments[:2], "-i", folder / "good.png", *arguments[4:], "--force").returncode == 0
+
+
+def test_enhance_without_the_gpu_that_was_asked_for(lite, tmp_path):
+    result = run("enhance", "--checkpoint", lite, "-i", tmp_path, "-o", tmp_path / "out", "--device", "tpu")
+    assert_one_line(result, "device: 'tpu' asked for, but JAX finds only")
 
 
 def test_every_script_explains_itself():

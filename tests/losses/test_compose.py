@@ -106,8 +106,8 @@ def test_what_networks_must_look_at_follows_from_the_components():
     (("lcofl",), {"networks": ("generator",)}, "'lcofl' needs the ocr; add it to stage.networks"),
     (("l1",), {"networks": ("ocr", "embedder")}, "'l1' needs the generator"),
     (("slots",), {}, r"stage\.reads: empty"),
-    (("slots",), {"reads": ("hr", "lr")}, r"stage\.reads: \('hr', 'lr'\) found; expected some of hr, sr"),
-    (("slots",), {"reads": ("sr",), "networks": ("ocr",)}, r"stage\.reads: \('sr',\) found; expected some of hr"),
+    (("slots",), {"reads": ("hr", "lr")}, r"stage\.reads: \('hr', 'lr'\) found; expected some of bicubic, hr, sr"),
+    (("slots",), {"reads": ("sr",), "networks": ("ocr",)}, r"stage\.reads: \('sr',\) found; expected some of bicubic, hr"),
     (("l1",), {"hard_mining": {"enabled": True}}, "hard_mining.enabled: nothing reads the SR images"),
 ])  # fmt: skip
 def test_a_stage_that_cannot_be_is_refused(components, keys, message):

@@ -11,6 +11,7 @@ import pytest
 from lpasrn_jax.training.loop import train_and_evaluate
 from lpasrn_jax.training.stop import StopRequest
 from lpasrn_jax.training.validation import Judgement, Validation
+from lpasrn_jax.weights.load import load_weights
 from lpasrn_jax.weights.orbax import load_checkpoint
 
 NAMES = ("pretrain", "warmup", "lcofl", "finetune", "hard_mining")
@@ -44,6 +45,23 @@ def test_what_a_stage_freezes_stays_bit_equal_and_the_rest_learns(models, before
 def test_a_checkpoint_knows_the_stages_that_led_to_it(models, staged):
     assert [models[name][0].config.lineage for name in NAMES] == [list(NAMES[: i + 1]) for i in range(5)]
     assert (staged / "best").resolve() == (staged / "hard_mining/best").resolve()
+
+
+def test_the_best_checkpoint_brings_the_temperature_that_calibrates_it(models, staged):
+    for name in NAMES:
+        metrics = models[name][1].metrics
+        # Stage 1 reads with the OCR too; all have one, and none is the identity's.
+        assert 0.25 <= metrics["temperature"] <= 16
+        assert metrics["temperature"] != 1.0
+    assert load_weights(staged).about["temperature"] == models["hard_mining"][1].metrics["temperature"]
+
+
+def test_the_baseline_learns_to_read_bicubic_images(tiny_stage, tmp_path):
+    train_and_evaluate(tiny_stage("ocr_on_lr"), str(tmp_path))
+    found = load_checkpoint(tmp_path / "best")
+    assert found.params.keys() == {"ocr"}
+    assert {"char_acc", "char_acc/hr", "temperature"} <= found.metrics.keys()
+    assert "char_acc/bicubic" not in found.metrics  # it is what the stage is judged by
 
 
 def test_the_confusions_of_an_epoch_weigh_the_characters_of_the_next(staged):
