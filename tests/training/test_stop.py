@@ -16,7 +16,15 @@ def test_a_signal_is_remembered(number):
         assert stop.at(2)
 
 
-def test_a_second_signal_acts_as_usual():
+@pytest.fixture
+def interruptible():
+    """Python's own answer to SIGINT: a shell's background job is started with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_signal_acts_as_usual(interruptible):
     with StopRequest():
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
