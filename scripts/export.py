@@ -28,7 +28,7 @@ def main():
     with one_line_errors():
         bundle = load_weights(flags.checkpoint)
         if "generator" not in bundle.params:
-            raise UserError(f"{flags.checkpoint}: holds {', '.join(bundle.params)}, but no generator to export")
+            raise UserError(f"{flags.checkpoint}: holds {', '.join(sorted(bundle.params))}, but no generator to export")
         generator = create_generator(bundle.config["model"])
         params = bundle.params["generator"]
         difference = write_export(flags.out, generator, params, flags.height, flags.width, flags.platforms)

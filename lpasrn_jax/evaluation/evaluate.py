@@ -55,7 +55,7 @@ def evaluate(
         raise UserError(f"--split={split}: expected one of {', '.join(SPLITS)}")
     bundle = load_weights(checkpoint)
     if not bundle.params.keys() & {"generator", "ocr"}:
-        raise UserError(f"--checkpoint={checkpoint}: holds {', '.join(bundle.params)}; give one with a generator or an ocr")
+        raise UserError(f"--checkpoint={checkpoint}: holds {', '.join(sorted(bundle.params))}; give one with a generator or an ocr")
     other = _other_metrics(against) if against else None
     reader = _reader(bundle, data_root, split, tfds_dir)
     judge = Judge(bundle)

@@ -30,7 +30,7 @@ class ReadingNetworks:
     """
 
     def __init__(self, bundle: Bundle, device: jax.Device):
-        self.names = tuple(bundle.params)
+        self.names = tuple(sorted(bundle.params))
         self.device = device
         self._params = jax.device_put(bundle.params, device)
         self._model = bundle.config["model"]

@@ -98,7 +98,7 @@ def _completed(source: str, bundle: Bundle, random: dict[str, Params], trained: 
     lacking = sorted({path[0] for path in new if not trains[path]})
     if lacking:
         raise UserError(
-            f"{source} holds {', '.join(bundle.params)}, but not all of {lacking[0]}, which this stage keeps frozen; "
+            f"{source} holds {', '.join(sorted(bundle.params))}, but not all of {lacking[0]}, which this stage keeps frozen; "
             "give weights that have it, such as those of the stage before"
         )
     if new:

@@ -75,7 +75,7 @@ def test_a_network_that_the_weights_lack_starts_at_random_if_it_is_trained(tmp_p
 def test_a_network_that_the_weights_lack_and_the_stage_does_not_train_is_an_error(tmp_path):
     config = tiny(stage1)
     config.init_from = stored(tmp_path / "weights", config, "generator", "embedder")
-    with pytest.raises(UserError, match="holds generator, embedder, but not all of ocr, which this stage keeps frozen"):
+    with pytest.raises(UserError, match="holds embedder, generator, but not all of ocr, which this stage keeps frozen"):
         start(config, tmp_path)
 
 
