@@ -40,7 +40,7 @@ def main():
     for name, reading in found.readings.items():
         print(f"{name}  {reading}")
     if found.readings and not reader.calibrated:
-        print("no temperature came with these weights: the probabilities are the network's own, and often too high")
+        print("no calibration came with these weights: the probabilities are the network's own, and often too high")
     for name, reason in found.failed:
         print(f"failed: {name}: {reason}", file=sys.stderr)
     print(f"{len(sources.plates)} plates on {reader.device}; results in {flags.out}")

@@ -260,7 +260,7 @@ def test_enhance_reads_what_it_can_and_names_the_rest(lite, tmp_path):
     result = run("enhance", *arguments)
     assert result.returncode == 1
     assert re.search(r"^good  unreadable \(best guess: [A-Z0-9]{7} \d+\.\d%\)$", result.stdout, re.MULTILINE)
-    assert "no temperature came with these weights" in result.stdout
+    assert "no calibration came with these weights" in result.stdout
     assert re.search(r"^failed: bad: .*bad\.png: is not an image; expected PNG or JPEG$", result.stderr, re.MULTILINE)
     assert (tmp_path / "out/sr/good.png").exists()
     assert (tmp_path / "out/compare/good.png").exists()

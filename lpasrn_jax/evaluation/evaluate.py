@@ -14,7 +14,7 @@ from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.evaluation import report, summary
 from lpasrn_jax.evaluation.judge import Judge
-from lpasrn_jax.weights.bundle import Bundle
+from lpasrn_jax.weights.bundle import Bundle, Calibration
 from lpasrn_jax.weights.load import load_weights
 
 SPLITS = ("all", "train", "val")
@@ -55,7 +55,8 @@ def evaluate(
         raise UserError(f"--split={split}: expected one of {', '.join(SPLITS)}")
     bundle = load_weights(checkpoint)
     if not bundle.params.keys() & {"generator", "ocr"}:
-        raise UserError(f"--checkpoint={checkpoint}: holds {', '.join(sorted(bundle.params))}; give one with a generator or an ocr")
+        there = ", ".join(sorted(bundle.params))
+        raise UserError(f"--checkpoint={checkpoint}: holds {there}; give one with a generator or an ocr")
     other = _other_metrics(against) if against else None
     reader = _reader(bundle, data_root, split, tfds_dir)
     judge = Judge(bundle)
@@ -63,7 +64,7 @@ def evaluate(
     if baseline and judged.slots:
         judged.slots["baseline"] = _baseline_slots(baseline, bundle, reader)
     read = summary.slot_texts(judged, reader.plate_format)
-    temperature = bundle.about.get("temperature", 1.0)
+    calibration = bundle.calibration or Calibration()
     found = {
         "checkpoint": str(checkpoint),
         "step": bundle.about.get("step"),
@@ -73,7 +74,7 @@ def evaluate(
         "split": split,
         "tracks": len(reader.source),
         "frames": pipeline.num_examples(reader),
-        **summary.summarize(judged, read, reader.plate_format, reader.scenarios, temperature),
+        **summary.summarize(judged, read, reader.plate_format, reader.scenarios, calibration),
     }
     rows = report.rows_to_show(judged, read)
     folder = pathlib.Path(out)
@@ -90,7 +91,7 @@ def _baseline_slots(path: str, bundle: Bundle, reader: pipeline.FramePairReader)
     """What another OCR reads in the bicubic images."""
     other = load_weights(path)
     if "ocr" not in other.params:
-        raise UserError(f"--baseline={path}: holds {', '.join(other.params)}; give weights with an ocr")
+        raise UserError(f"--baseline={path}: holds {', '.join(sorted(other.params))}; give weights with an ocr")
     if (other.plate_format, other.hr_size) != (bundle.plate_format, bundle.hr_size):
         raise UserError(
             f"--baseline={path}: of other plates or another image size than --checkpoint; train it with the same config"

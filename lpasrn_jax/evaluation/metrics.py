@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from lpasrn_jax.losses import pixel
 from lpasrn_jax.models.ocr import OCR, OCRLogits
 from lpasrn_jax.reading.decode import Decoded, decode_slots
 
-TEMPERATURES = np.geomspace(0.25, 16.0, 97)  # that are tried; each is 4.4 % above the one before
 IMAGE_METRICS = {"psnr": pixel.psnr, "ssim": pixel.ssim}
 
 
@@ -66,27 +63,3 @@ def text_scores(read: Mapping[str, Decoded], text: Int[Array, "b k"]) -> dict[st
     return {
         metric: {kind: score(decoded.classes, text) for kind, decoded in read.items()} for metric, score in TEXT_METRICS.items()
     }
-
-
-def temperature_losses(
-    slots: Float[Array, "b k v"], text: Int[Array, "b k"], layout_masks: Bool[Array, "l k v"]
-) -> Float[Array, "b t"]:
-    """The negative log-likelihood of the true characters, mean over the slots, at each of `TEMPERATURES`.
-
-    Guo et al. 2017, arXiv 1706.04599, section 4.2. As in `reading.slot_probabilities`, no probability is given to characters that
-    no layout allows.
-    """
-    allowed = jnp.where(jnp.asarray(layout_masks).any(axis=0), slots, -jnp.inf)
-    log_probs = jax.nn.log_softmax(allowed[:, None] / TEMPERATURES[:, None, None].astype(slots.dtype))
-    return -jnp.take_along_axis(log_probs, text[:, None, :, None], axis=-1)[..., 0].mean(axis=-1)
-
-
-def best_temperature(losses: Float[np.ndarray, " t"]) -> float:
-    """The temperature with the smallest of the losses at `TEMPERATURES`, refined by a parabola through its neighbours."""
-    best = int(np.argmin(losses))
-    if best in (0, len(losses) - 1):
-        return float(TEMPERATURES[best])
-    before, least, after = np.asarray(losses[best - 1 : best + 2], np.float64)
-    curvature = before - 2 * least + after
-    shift = (before - after) / (2 * curvature) if curvature > 0 else 0.0
-    return float(TEMPERATURES[best] * (TEMPERATURES[1] / TEMPERATURES[0]) ** shift)

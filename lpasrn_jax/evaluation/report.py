@@ -36,9 +36,10 @@ sum of the frames' log-probabilities; hc: the most confident frame; mv: the text
 frames, place by place."""
 
 CONFIDENCE_DEFINITIONS = """\
-The probability of the whole text, at temperature {temperature:.3f}. Gap: mean confidence of right readings minus that of wrong
-ones. Calibration error: mean distance of confidence and share right over ten bins of equal width. Coverage: the largest share of
-readings that can be accepted, the most confident first, with 1 % of them wrong."""
+The probability of the whole text, at temperature {temperature:.3f} and frame correlation {frame_correlation:.3f}, which training
+found on its validation frames. Gap: mean confidence of right readings minus that of wrong ones. Calibration error: mean distance
+of confidence and share right over ten bins of equal width. Coverage: the largest share of readings that can be accepted, the
+most confident first, with 1 % of them wrong."""
 
 
 def write_report(
@@ -148,7 +149,7 @@ def _tracks_part(found: Mapping[str, Any]) -> list[str]:
 def _confidence_part(found: Mapping[str, Any]) -> list[str]:
     return [
         "## Confidence",
-        CONFIDENCE_DEFINITIONS.format(temperature=found["temperature"]),
+        CONFIDENCE_DEFINITIONS.format(**found["calibration"]),
         tables.confidence_table(found["confidence"]),
         f"![Reliability diagrams]({RELIABILITY})",
     ]

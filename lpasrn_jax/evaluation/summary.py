@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from lpasrn_jax.data.tracks import FRAMES
-from lpasrn_jax.evaluation import bootstrap, calibration, texts
+from lpasrn_jax.evaluation import bootstrap, calibration, confidence, texts
 from lpasrn_jax.evaluation.judge import Judged
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.fusion import FUSIONS, fuse
-from lpasrn_jax.reading.reading import slot_probabilities
+from lpasrn_jax.weights.bundle import Calibration
 
 KINDS = ("bicubic", "baseline", "sr", "hr")  # in the order in which a person reads them
 FRAME_COUNTS = (1, 3, FRAMES)
@@ -40,7 +40,7 @@ def summarize(
     read: Mapping[str, Int[np.ndarray, "n k"]],
     plate_format: PlateFormat,
     scenarios: Sequence[str],
-    temperature: float,
+    calibrated: Calibration,
 ) -> dict[str, Any]:
     """All figures by name, ready for JSON.
 
@@ -48,7 +48,7 @@ def summarize(
       judged: every frame, five a track.
       read: its texts by kind of image, as `slot_texts` gives them; empty without an OCR.
       scenarios: the names behind `judged.scenario`.
-      temperature: that calibrates the confidence.
+      calibrated: the calibration of the weights.
     """
     truth = [plate_format.decode(text) for text in judged.text]
     values = frame_values(judged, read, plate_format, truth)
@@ -68,8 +68,8 @@ def summarize(
     found["track_acc_by_kind"] = {k: track_accuracy(judged, k, "log_probs", masks) for k in KINDS if k in read}
     found["by_layout"] = _groups(judged, values, judged.layout, plate_format.layout_names, kind, masks)
     found["by_scenario"] = _groups(judged, values, judged.scenario, scenarios, kind, masks)
-    found["temperature"] = temperature
-    found["confidence"] = {str(count): _confidence(judged, kind, count, masks, temperature) for count in (1, FRAMES)}
+    found["calibration"] = calibrated._asdict()
+    found["confidence"] = {str(count): _confidence(judged, kind, count, masks, calibrated) for count in (1, FRAMES)}
     found["confusions"] = confusions(judged.text, read[kind], plate_format.alphabet)
     return found
 
@@ -101,31 +101,15 @@ def confusions(text: Int[np.ndarray, "n k"], read: Int[np.ndarray, "n k"], alpha
     return [[alphabet[true], alphabet[seen], int(counts[true, seen])] for true, seen in pairs if counts[true, seen]]
 
 
-def readings_with_confidence(
-    judged: Judged, kind: str, count: int, masks: Bool[np.ndarray, "l k v"], temperature: float
-) -> tuple[Float[np.ndarray, " m"], Bool[np.ndarray, " m"]]:
-    """Confidence and correctness of every reading from `count` frames of a track, by summed log-probabilities.
-
-    With 1 that is every frame by itself, with 5 every track.
-    """
-    slots, text = _by_track(judged, kind)
-    groups = slots.reshape(-1, count, *slots.shape[2:])
-    truth = np.repeat(text, FRAMES // count, axis=0)
-    classes = fuse("log_probs", groups, masks).classes
-    probabilities = slot_probabilities(groups, masks, temperature)
-    of_text = np.take_along_axis(probabilities, classes[..., None], axis=-1)[..., 0]
-    return of_text.prod(axis=-1), (classes == truth).all(axis=-1)
-
-
 def _tracks_right(judged: Judged, kind: str, rule: str, count: int, masks: Bool[np.ndarray, "l k v"]) -> Float[np.ndarray, " t"]:
     """Of each track, the share of choices of `count` frames from which it is read wholly right."""
-    slots, text = _by_track(judged, kind)
+    slots, text = by_track(judged, kind)
     choices = list(itertools.combinations(range(FRAMES), count))
     right = [(fuse(rule, slots[:, choice], masks).classes == text).all(axis=-1) for choice in choices]
     return np.mean(right, axis=0)
 
 
-def _by_track(judged: Judged, kind: str) -> tuple[Float[np.ndarray, "t f k v"], Int[np.ndarray, "t k"]]:
+def by_track(judged: Judged, kind: str) -> tuple[Float[np.ndarray, "t f k v"], Int[np.ndarray, "t k"]]:
     slots = judged.slots[kind]
     return slots.reshape(-1, FRAMES, *slots.shape[1:]), judged.text[::FRAMES]
 
@@ -177,19 +161,22 @@ def _groups(
     return found
 
 
-def _confidence(judged: Judged, kind: str, count: int, masks: Bool[np.ndarray, "l k v"], temperature: float) -> dict[str, Any]:
-    confidence, right = readings_with_confidence(judged, kind, count, masks, temperature)
-    bins = calibration.reliability(confidence, right)
-    _, risk = calibration.risk_coverage(confidence, right)
+def _confidence(
+    judged: Judged, kind: str, count: int, masks: Bool[np.ndarray, "l k v"], calibrated: Calibration
+) -> dict[str, Any]:
+    readings = confidence.read_groups(*by_track(judged, kind), masks, count=count)
+    sure, right = confidence.confidence(readings, masks, calibrated), readings.right
+    bins = calibration.reliability(sure, right)
+    _, risk = calibration.risk_coverage(sure, right)
     return {
         "readings": len(right),
         "right": _mean(right),
-        "mean": _mean(confidence),
-        "gap": calibration.confidence_gap(confidence, right),
-        "calibration_error": float(calibration.expected_calibration_error(confidence, right)),
+        "mean": _mean(sure),
+        "gap": calibration.confidence_gap(sure, right),
+        "calibration_error": float(calibration.expected_calibration_error(sure, right)),
         "risk_at_full_coverage": float(risk[-1]),
-        "area_under_risk_coverage": float(calibration.area_under_risk_coverage(confidence, right)),
-        "coverage_at_risk": {str(RISK): float(calibration.coverage_at_risk(confidence, right, RISK))},
+        "area_under_risk_coverage": float(calibration.area_under_risk_coverage(sure, right)),
+        "coverage_at_risk": {str(RISK): float(calibration.coverage_at_risk(sure, right, RISK))},
         "bins": [
             {"readings": int(n), "confidence": float(c), "right": float(a)}
             for n, c, a in zip(bins.count, bins.confidence, bins.accuracy, strict=True)

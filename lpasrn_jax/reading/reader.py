@@ -18,7 +18,7 @@ from lpasrn_jax.reading.fusion import find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
 from lpasrn_jax.reading.networks import ReadingNetworks
 from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
-from lpasrn_jax.weights.bundle import Bundle
+from lpasrn_jax.weights.bundle import Bundle, Calibration
 from lpasrn_jax.weights.load import load_weights
 
 MAGNIFICATIONS = (1, 2, 4, 8)  # of the training size, at which images are enhanced
@@ -38,7 +38,7 @@ class Reader:
     def __init__(self, bundle: Bundle, device: jax.Device, min_confidence: float = 0.0):
         self._networks = ReadingNetworks(bundle, device)
         self._bundle = bundle
-        self._temperature = bundle.about.get("temperature")
+        self._calibration = bundle.calibration or Calibration()
         self._min_confidence = min_confidence
 
     @property
@@ -75,8 +75,8 @@ class Reader:
 
     @property
     def calibrated(self) -> bool:
-        """Whether a temperature came with the weights; without one the confidence is the network's own, often too high."""
-        return self._temperature is not None
+        """Whether a calibration came with the weights; without one the confidence is the network's own, often too high."""
+        return self._bundle.calibration is not None
 
     def enhance(self, image: ImageLike) -> UInt8[np.ndarray, "rh rw 3"]:
         """The image, `scale` times as large and legible.
@@ -138,7 +138,7 @@ class Reader:
 
     def _reading(self, log_probs: Float[np.ndarray, "f k v"], masks: Bool[np.ndarray, "l k v"], fusion: str) -> Reading:
         classes = fuse(fusion, log_probs[None], masks).classes[0]
-        probabilities = slot_probabilities(log_probs, masks, self._temperature or 1.0)
+        probabilities = slot_probabilities(log_probs, masks, self._calibration)
         return create_reading(
             classes, probabilities, self.plate_format, frames=len(log_probs), min_confidence=self._min_confidence
         )

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from lpasrn_jax.plates import PlateFormat
+from lpasrn_jax.weights.bundle import Calibration
 
 RUNNERS_UP = 3  # characters a slot that are named beside the one that was read
 
@@ -40,18 +41,20 @@ class Reading:
 
 
 def slot_probabilities(
-    log_probs: Float[np.ndarray, "... f k v"], layout_masks: Bool[np.ndarray, "l k v"], temperature: float
+    log_probs: Float[np.ndarray, "... f k v"], layout_masks: Bool[np.ndarray, "l k v"], calibration: Calibration
 ) -> Float[np.ndarray, "... k v"]:
     """The calibrated probability of each character of each slot, from all frames together.
 
-    The frames' log-probabilities add up, as if they were independent, and the temperature T sharpens or flattens the sum:
-    softmax(sum / T), Guo et al. 2017, arXiv 1706.04599. Characters that no layout allows have probability 0.
+    softmax(sum / (T (1 + (f - 1) rho))): the log-probabilities of independent frames would add up, but those of a track share the
+    plate, the dirt and the network's habits. The factor is the design effect of f observations with a common correlation rho
+    (Kish, Survey Sampling, 1965, section 5.4). Characters that no layout allows have probability 0.
 
     Args:
       log_probs: of each frame.
       layout_masks: of the layouts that come into question.
     """
-    scaled = np.where(layout_masks.any(axis=0), log_probs.sum(axis=-3, dtype=np.float64) / temperature, -np.inf)
+    sharpness = 1 / (calibration.temperature * (1 + (log_probs.shape[-3] - 1) * calibration.frame_correlation))
+    scaled = np.where(layout_masks.any(axis=0), log_probs.sum(axis=-3, dtype=np.float64) * sharpness, -np.inf)
     odds = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     return odds / odds.sum(axis=-1, keepdims=True)
 

@@ -107,7 +107,7 @@ def _outputs(
 
 def validation_step(
     params: dict[str, Params], batch: Batch, *, networks: Networks, scale: int, judged: str, layout_masks: Bool[Array, "l k v"]
-) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array], dict[str, Array]]:
     """What the networks make of a batch, and how good it is.
 
     Examples whose `mask` is False only fill up the last batch and count nothing.
@@ -117,12 +117,14 @@ def validation_step(
       judged: the kind of image that matters: `sr`, `bicubic` or `hr`.
 
     Returns:
-      Sums over the batch's real examples of each score, their `count`, and, with an OCR, the `confusions` [v, v] and the
-      `temperature_losses` [t]; then the enlarged images by kind; then the classes read [b, k] by kind. A score is called `psnr`
-      for the image that matters and `psnr/bicubic` for another.
+      Sums over the batch's real examples of each score, their `count`, and, with an OCR, the `confusions` [v, v]. A score is
+      called `psnr` for the image that matters and `psnr/bicubic` for another. Then the enlarged images by kind. Then the classes
+      read [b, k] by kind. Then, with an OCR, what it said about the image that matters: of every example its `index` [b], true
+      `text` [b, k] and slot log-probabilities `slots` [b, k, v].
     """
     lr, hr, mask = images.to_float(batch["lr"]), images.to_float(batch["hr"]), batch["mask"].astype(jnp.float32)
-    made, read, sums = {"bicubic": images.bicubic_upscale(lr, scale)}, {}, {"count": jnp.sum(mask)}
+    made, read, said = {"bicubic": images.bicubic_upscale(lr, scale)}, {}, {}
+    sums = {"count": jnp.sum(mask)}
     if "generator" in networks:
         made["sr"] = networks["generator"].apply({"params": params["generator"]}, lr)
     scores = metrics.image_scores(made, hr)
@@ -133,8 +135,9 @@ def validation_step(
         scores |= metrics.text_scores(decoded, batch["text"])
         v = layout_masks.shape[-1]
         sums["confusions"] = confusion.count(jnp.zeros((v, v)), batch["text"], read[judged], batch["mask"])
-        sums["temperature_losses"] = mask @ metrics.temperature_losses(logits[judged].slots, batch["text"], layout_masks)
+        slots = jax.nn.log_softmax(logits[judged].slots.astype(jnp.float32))
+        said = {"index": batch["index"], "text": batch["text"], "slots": slots}
     for metric, by_kind in scores.items():
         for kind, values in by_kind.items():
             sums[metric if kind == judged else f"{metric}/{kind}"] = jnp.sum(mask * values)
-    return sums, made, read
+    return sums, made, read, said

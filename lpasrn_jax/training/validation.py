@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Array, UInt8
 
 from lpasrn_jax import images, runtime
+from lpasrn_jax.data import pipeline
 from lpasrn_jax.data.lp_tracks import PreparedTracks
-from lpasrn_jax.evaluation import metrics
+from lpasrn_jax.evaluation import confidence
 from lpasrn_jax.pictures import confusion_picture, image_grid
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.training import batches, steps
@@ -45,15 +46,14 @@ class Validation:
             judged=judged_kind(config.stage),
             layout_masks=self._plate_format.layout_masks(),
         )
-        self._step = jax.jit(
-            step,
-            out_shardings=(runtime.replicated(mesh), runtime.batch_sharding(mesh), runtime.batch_sharding(mesh)),
-        )
+        everywhere, spread = runtime.replicated(mesh), runtime.batch_sharding(mesh)
+        self._step = jax.jit(step, out_shardings=(everywhere, spread, spread, everywhere))
 
     def __call__(self, params: dict[str, Params]) -> Judgement:
-        totals, grid = None, None
+        totals, grid, said = None, None, []
         for batch in batches.validation_batches(self._tracks, self._config):
-            sums, made, read = self._step(params, batches.on_devices(batch, self._mesh))
+            sums, made, read, said_of_batch = self._step(params, batches.on_devices(batch, self._mesh))
+            said.append(jax.device_get(said_of_batch))
             totals = sums if totals is None else jax.tree.map(np.add, totals, sums)
             grid = self._grid(batch, made, read) if grid is None else grid
         totals = jax.device_get(totals)
@@ -61,11 +61,17 @@ class Validation:
         pictures = {"pictures": grid}
         if "confusions" in totals:
             pictures["confusions"] = confusion_picture(totals.pop("confusions"), self._plate_format.alphabet)
-        losses = totals.pop("temperature_losses", None)
         scores = {name: float(total / count) for name, total in totals.items()}
-        if losses is not None:
-            scores["temperature"] = metrics.best_temperature(losses)  # calibrates the confidence, see `weights.orbax`
-        return Judgement(scores, pictures)
+        return Judgement(scores | self._calibration(said), pictures)
+
+    def _calibration(self, said: list[dict[str, np.ndarray]]) -> dict[str, float]:
+        """What makes the confidence honest, from what the OCR said about every example; nothing without an OCR."""
+        if not said[0]:
+            return {}
+        index, text, slots = (np.concatenate([one[name] for one in said]) for name in ("index", "text", "slots"))
+        order = np.argsort(index)[np.count_nonzero(index == pipeline.PADDING) :]
+        tracks = slots[order].reshape(-1, pipeline.FRAMES, *slots.shape[1:])
+        return confidence.fit_calibration(tracks, text[order][:: pipeline.FRAMES], self._plate_format.layout_masks())._asdict()
 
     def _grid(self, batch: dict[str, np.ndarray], made: dict[str, Array], read: dict[str, Array]) -> UInt8[np.ndarray, "h w 3"]:
         """LR | bicubic | SR | HR of the first examples that this process holds, with the texts read."""

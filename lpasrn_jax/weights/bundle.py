@@ -1,7 +1,8 @@
 """The form in which weights travel: `NAME.safetensors` with the parameters, `NAME.json` beside it, the card.
 
 The card says what the parameters are of: `config` has the sections `model` and `plates` of the config that made them, `about`
-whatever else a user should know, such as the source or the calibrated temperature. No code is ever stored, nor run on loading.
+whatever else a user should know, such as the source or the calibration of the probabilities. No code is ever stored, nor run on
+loading.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import safetensors.numpy
@@ -28,6 +29,19 @@ FORMAT = "lpasrn_jax weights 1"
 LR_SIZE = (24, 72)  # of weights that do not say which size they were trained at
 
 
+class Calibration(NamedTuple):
+    """What makes the networks' probabilities honest; found on validation plates, stored with the weights.
+
+    Attributes:
+      temperature: T > 0 by which a single image's log-probabilities are divided (Guo et al. 2017, arXiv 1706.04599).
+      frame_correlation: rho in [0, 1], how much of what the frames of a track say all of them say: with 0 each is a witness of
+        its own, with 1 several are worth no more than one.
+    """
+
+    temperature: float = 1.0
+    frame_correlation: float = 0.0
+
+
 @dataclasses.dataclass(frozen=True)
 class Bundle:
     """A model: parameters and what they are of.
@@ -35,7 +49,7 @@ class Bundle:
     Attributes:
       params: by network name (`generator`, `ocr`, `embedder`), float32.
       config: the sections of the config that made them; `model` and `plates` are always there.
-      about: what else a user should know, such as `source`, or the `temperature` that calibrates the confidence.
+      about: what else a user should know, such as `source`, or the fields of a `Calibration`.
     """
 
     params: dict[str, Any]
@@ -45,6 +59,13 @@ class Bundle:
     @property
     def plate_format(self) -> PlateFormat:
         return PlateFormat.create(**self.config["plates"])
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Found with these weights, if it was."""
+        if not self.about.keys() & {*Calibration._fields}:
+            return None
+        return Calibration(**{name: self.about[name] for name in Calibration._fields if name in self.about})
 
     @property
     def lr_size(self) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import os
 import pathlib
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.weights.bundle import Bundle, load_bundle
+from lpasrn_jax.weights.bundle import Bundle, Calibration, load_bundle
 
 BUNDLED = pathlib.Path(__file__).with_name("bundled")  # the weights that come with the package
 
@@ -28,7 +28,6 @@ def load_weights(path: str | os.PathLike) -> Bundle:
     except ImportError as error:
         raise UserError(f"{path}: reading a training checkpoint needs Orbax: pip install 'lpasrn-jax[train]'") from error
     checkpoint = load_checkpoint(path)
-    about = {"source": str(path), "step": checkpoint.step}
-    if "temperature" in checkpoint.metrics:
-        about["temperature"] = checkpoint.metrics["temperature"]
+    calibration = {name: checkpoint.metrics[name] for name in Calibration._fields if name in checkpoint.metrics}
+    about = {"source": str(path), "step": checkpoint.step, **calibration}
     return Bundle(checkpoint.params, checkpoint.config.to_dict(), about)

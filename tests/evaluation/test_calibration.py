@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from lpasrn_jax.evaluation import calibration
-from lpasrn_jax.evaluation.metrics import TEMPERATURES, best_temperature, temperature_losses
 
 CONFIDENCE = np.array([0.95, 0.85, 0.85, 0.25, 1.0])
 RIGHT = np.array([True, True, False, False, True])
@@ -49,31 +48,3 @@ def test_order_does_not_matter(rng):
 def test_what_is_no_confidence(confidence, right):
     with pytest.raises(ValueError, match="found; expected"):
         calibration.reliability(np.array(confidence), np.array(right))
-
-
-def test_the_losses_of_temperatures_by_hand():
-    """Of two allowed characters with logits 2 and 0, the first is true: -log sigmoid(2 / T), whatever a forbidden third has."""
-    masks = np.array([[[True, True, False]]])
-    losses = temperature_losses(np.array([[[2.0, 0.0, 9.0]]], np.float32), np.array([[0]]), masks)
-    np.testing.assert_allclose(losses[0], np.log1p(np.exp(-2 / TEMPERATURES)), atol=1e-6)
-
-
-@pytest.mark.parametrize("temperature", [0.6, 1.0, 3.3])
-def test_the_temperature_of_sampled_texts_is_found(temperature, rng):
-    logits = rng.normal(scale=3, size=(4000, 7, 10))
-    odds = np.exp(logits / temperature)
-    shares = (odds / odds.sum(axis=-1, keepdims=True)).cumsum(axis=-1)
-    text = (rng.random((4000, 7, 1)) > shares).sum(axis=-1).clip(max=9)
-    losses = temperature_losses(logits.astype(np.float32), text, np.ones((1, 7, 10), bool)).mean(axis=0)
-    assert best_temperature(losses) == pytest.approx(temperature, rel=0.03)
-
-
-def test_a_temperature_at_the_end_of_the_range():
-    assert best_temperature(np.arange(97.0)) == TEMPERATURES[0]
-    assert best_temperature(-np.arange(97.0)) == TEMPERATURES[-1]
-
-
-def test_a_temperature_between_those_that_were_tried():
-    """A parabola in log T whose least value lies a quarter of a step above the 40th."""
-    losses = (np.arange(97) - 40.25) ** 2
-    assert best_temperature(losses) == pytest.approx(TEMPERATURES[40] * (TEMPERATURES[1] / TEMPERATURES[0]) ** 0.25)

@@ -294,8 +294,10 @@ def test_nothing_to_compare_with(bundle, judge_bundle, tmp_path, content):
         judge_bundle(bundle, against=str(tmp_path / "other.json"))
 
 
-def test_the_confidence_uses_the_temperature_of_the_weights(bundle, judged, judge_bundle):
-    warm, _ = judge_bundle(Bundle(bundle.params, bundle.config, {"temperature": 5.0}))
-    assert warm["temperature"] == 5.0
+def test_the_confidence_uses_the_calibration_of_the_weights(bundle, judged, judge_bundle):
+    calibration = {"temperature": 5.0, "frame_correlation": 0.5}
+    warm, _ = judge_bundle(Bundle(bundle.params, bundle.config, calibration))
+    assert warm["calibration"] == calibration
+    assert warm["confidence"]["5"]["mean"] < judged[0]["confidence"]["5"]["mean"]
     assert warm["confidence"]["1"]["mean"] < judged[0]["confidence"]["1"]["mean"]
     assert warm["track_acc"] == judged[0]["track_acc"]

@@ -138,7 +138,7 @@ def test_a_given_layout_is_kept(reader, layout, fusion, rng):
 
 
 def test_the_temperature_of_the_weights_calibrates(bundle, load, image):
-    warm = load(Bundle(bundle.params, bundle.config, {"temperature": 4.0}))
+    warm = load(Bundle(bundle.params, bundle.config, {"temperature": 4.0, "frame_correlation": 0.5}))
     plain, calibrated = load(bundle), warm.read(image)
     assert (plain.calibrated, warm.calibrated) == (False, True)
     assert calibrated.text == plain.read(image).text

@@ -47,13 +47,15 @@ def test_a_checkpoint_knows_the_stages_that_led_to_it(models, staged):
     assert (staged / "best").resolve() == (staged / "hard_mining/best").resolve()
 
 
-def test_the_best_checkpoint_brings_the_temperature_that_calibrates_it(models, staged):
+def test_the_best_checkpoint_brings_its_calibration(models, staged):
     for name in NAMES:
         metrics = models[name][1].metrics
         # Stage 1 reads with the OCR too; all have one, and none is the identity's.
         assert 0.25 <= metrics["temperature"] <= 16
         assert metrics["temperature"] != 1.0
-    assert load_weights(staged).about["temperature"] == models["hard_mining"][1].metrics["temperature"]
+        assert 0 <= metrics["frame_correlation"] <= 1
+    metrics = models["hard_mining"][1].metrics
+    assert load_weights(staged).calibration == (metrics["temperature"], metrics["frame_correlation"])
 
 
 def test_the_baseline_learns_to_read_bicubic_images(tiny_stage, tmp_path):

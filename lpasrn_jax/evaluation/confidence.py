@@ -1,0 +1,80 @@
+"""The confidence of readings of tracks, and the calibration that makes it honest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import optimize
+
+from lpasrn_jax.reading.fusion import fuse
+from lpasrn_jax.reading.reading import slot_probabilities
+from lpasrn_jax.weights.bundle import Calibration
+
+TEMPERATURES = (0.25, 16.0)  # the range in which one is looked for
+SURE = 1 - 1e-9  # confidence is kept within [1 - SURE, SURE], so that one wrong reading has a finite loss
+
+LogProbs = Float[np.ndarray, "t f k v"]
+Texts = Int[np.ndarray, "t k"]
+Masks = Bool[np.ndarray, "l k v"]
+
+
+class Readings(NamedTuple):
+    """What was read from m groups of frames, each of one track.
+
+    log_probs: slot log-probabilities of each group's frames.
+    classes: the text that they say together, by summed log-probabilities.
+    right: whether it is the true one.
+    """
+
+    log_probs: Float[np.ndarray, "m f k v"]
+    classes: Int[np.ndarray, "m k"]
+    right: Bool[np.ndarray, " m"]
+
+
+def read_groups(log_probs: LogProbs, text: Texts, layout_masks: Masks, *, count: int) -> Readings:
+    """Readings from `count` frames each.
+
+    Args:
+      log_probs: slot log-probabilities of all f frames of t tracks.
+      text: of the tracks, as class indices.
+      count: 1 to read every frame by itself, f to read every track; another divisor of f reads a track in so many parts.
+    """
+    groups = log_probs.reshape(-1, count, *log_probs.shape[2:])
+    classes = fuse("log_probs", groups, layout_masks).classes
+    right = (classes == np.repeat(text, len(groups) // len(text), axis=0)).all(axis=-1)
+    return Readings(groups, classes, right)
+
+
+def confidence(readings: Readings, layout_masks: Masks, calibration: Calibration) -> Float[np.ndarray, " m"]:
+    """The probability of each text that was read."""
+    probabilities = slot_probabilities(readings.log_probs, layout_masks, calibration)
+    return np.take_along_axis(probabilities, readings.classes[..., None], axis=-1)[..., 0].prod(axis=-1)
+
+
+def fit_calibration(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> Calibration:
+    """The calibration under which it is most likely that just those readings are right that are.
+
+    The temperature is found on single frames, then the correlation on whole tracks. Both maximise the likelihood of "this text is
+    right", the event whose probability a reader is told; the slots of a plate are misread together, so probabilities that are
+    right slot by slot would make their product too small.
+
+    Args:
+      log_probs: slot log-probabilities of all f frames of t tracks.
+      text: of the tracks, as class indices.
+    """
+
+    def loss(readings: Readings, calibration: Calibration) -> float:
+        sure = confidence(readings, layout_masks, calibration)
+        return -float(np.log(np.where(readings.right, sure, 1 - sure).clip(1 - SURE, SURE)).mean())
+
+    frames = read_groups(log_probs, text, layout_masks, count=1)
+    temperature = float(np.exp(_least(lambda log_t: loss(frames, Calibration(np.exp(log_t), 0.0)), *np.log(TEMPERATURES))))
+    tracks = read_groups(log_probs, text, layout_masks, count=log_probs.shape[1])
+    return Calibration(temperature, _least(lambda rho: loss(tracks, Calibration(temperature, rho)), 0.0, 1.0))
+
+
+def _least(loss: Callable[[float], float], low: float, high: float) -> float:
+    return float(optimize.minimize_scalar(loss, bounds=(low, high), method="bounded").x)
