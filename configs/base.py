@@ -100,8 +100,9 @@ def get_config() -> ConfigDict:
 
 
 def quick(config: ConfigDict) -> ConfigDict:
-    """The same stage at a size that two CPU cores train in minutes: smaller networks, and too few steps to need augmentation."""
-    config.model.update(features=24, num_rrdb_blocks=2, growth=12, deform_groups=2, msca_scales=(1.0, 0.5))
+    """The same stage at a size that two CPU cores train in minutes: smaller networks and images, and no augmentation."""
+    config.data.lr_size = (20, 60)
+    config.model.update(features=16, num_rrdb_blocks=2, growth=12, deform_groups=2, msca_scales=(0.5, 0.25))
     config.model.ocr.update(widths=(16, 32, 48, 64), blocks_per_stage=1, transformer_layers=1, heads=4)
     config.loss.update(use_lightweight_embedder=True, embed_warmup_epochs=1.0)
     config.train.update(batch_size=16, ema_decay=0.99)
