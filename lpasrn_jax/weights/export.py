@@ -1,4 +1,5 @@
-"""A generator as a StableHLO program that needs neither this package nor Flax to run."""
+"""What leaves a training run: the networks that read as a bundle, the generator as a StableHLO program that runs without this
+package."""
 
 from __future__ import annotations
 
@@ -14,9 +15,29 @@ from jax import export
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.generator import Generator
-from lpasrn_jax.weights.bundle import write_atomically
+from lpasrn_jax.weights.bundle import Bundle, Calibration, write_atomically
 
+READING_NETWORKS = ("generator", "ocr")
 TOLERANCE = 1e-4  # in [-1, 1]; a step between two of 256 grey values is 8e-3
+
+
+def reading_bundle(bundle: Bundle, note: str) -> Bundle:
+    """What reading plates needs of a model, and nothing of the run that made it, such as its folders.
+
+    Args:
+      bundle: a model with a generator, an OCR, or both.
+      note: what a user should know, such as the data and the limits; goes into `about`.
+
+    Raises:
+      UserError: for a model with neither network.
+    """
+    params = {name: bundle.params[name] for name in READING_NETWORKS if name in bundle.params}
+    if not params:
+        raise UserError(f"holds {', '.join(sorted(bundle.params))}, but no generator or OCR to export")
+    config = {name: bundle.config[name] for name in ("model", "plates", "lineage") if name in bundle.config}
+    config["data"] = {"lr_size": list(bundle.lr_size)}
+    about = {name: bundle.about[name] for name in ("step", *Calibration._fields) if name in bundle.about}
+    return Bundle(params, config, about | {"note": note})
 
 
 def export_generator(generator: Generator, params: Any, height: int, width: int, platforms: Sequence[str]) -> export.Exported:

@@ -12,8 +12,9 @@ import pytest
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.generator import Generator, generator_config
 from lpasrn_jax.weights import export
-from lpasrn_jax.weights.bundle import Bundle, save_bundle
+from lpasrn_jax.weights.bundle import Bundle, load_bundle, save_bundle
 from tests.models.random_params import random_params
+from tests.random_bundle import part, random_bundle
 
 MODEL = Generator(
     features=8, num_rrdb_blocks=1, growth=4, dense_layers=1, deform_groups=2, msca_scales=(1.0, 0.5), msca_num_prototypes=4
@@ -56,3 +57,25 @@ def test_a_program_that_differs_is_not_written(tmp_path, params, monkeypatch):
     with pytest.raises(UserError, match="away from the model"):
         export.write_export(tmp_path / "a", MODEL, params, 8, 8, ["cpu"])
     assert not (tmp_path / "a").exists()
+
+
+def test_the_script_exports_what_reads_and_nothing_of_the_run(tmp_path):
+    whole = random_bundle()
+    calibration = {"temperature": 1.5, "frame_correlation": 0.25}
+    run = {"source": "somewhere", "step": 40, **calibration}
+    config = {**whole.config, "data": {"lr_size": [8, 24], "root": "somewhere"}}
+    save_bundle(tmp_path / "run", Bundle({**whole.params, "embedder": {"kernel": np.zeros(3)}}, config, run))
+    command = [sys.executable, "scripts/export.py", "--checkpoint", tmp_path / "run", "--out", tmp_path / "plates.safetensors"]
+    subprocess.run([*command, "--note", "Random."], check=True)
+    found = load_bundle(tmp_path / "plates")
+    jax.tree.map(np.testing.assert_array_equal, found.params, whole.params)
+    assert found.about == {"step": 40, **calibration, "note": "Random."}
+    assert (found.calibration, found.lr_size, found.plate_format) == ((1.5, 0.25), (8, 24), whole.plate_format)
+    assert "somewhere" not in (tmp_path / "plates.json").read_text()
+
+
+def test_without_a_network_that_reads_nothing_is_exported():
+    whole = random_bundle()
+    assert export.reading_bundle(part(whole, "ocr"), "").params.keys() == {"ocr"}
+    with pytest.raises(UserError, match="holds embedder, but no generator or OCR"):
+        export.reading_bundle(Bundle({"embedder": {}}, whole.config, {}), "")
