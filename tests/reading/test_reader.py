@@ -11,7 +11,7 @@ from lpasrn_jax.data.frames import frame_array
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.models import create_ocr
 from lpasrn_jax.plates import BRAZIL
-from lpasrn_jax.reading import networks
+from lpasrn_jax.reading import bench, networks
 from lpasrn_jax.reading.decode import decode_slots
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
 from lpasrn_jax.weights.load import load_weights
@@ -221,3 +221,11 @@ def test_a_folder_of_a_run_gives_its_best_checkpoint(trained, image):
 def test_a_bundle_gives_the_same_image_as_its_checkpoint(trained, image, tmp_path):
     path = save_bundle(tmp_path / "plates", load_weights(trained / "best"))
     np.testing.assert_array_equal(lp.load(path).enhance(image), lp.load(trained / "best").enhance(image))
+
+
+def test_the_benchmark_times_every_way_of_reading(bundle, tmp_path, capsys):
+    bench.main(["--checkpoint", str(save_bundle(tmp_path / "lite", bundle)), "--rounds", "1", "--device", "cpu"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| read")]
+    assert [row[0].split(",")[0] for row in rows] == ["| read", "| read_many", "| read_track"]
+    for (_, milliseconds, rate), count in zip(rows, (64, 64, 5), strict=True):
+        assert float(rate.rstrip(" |")) == pytest.approx(count / float(milliseconds) * 1e3, rel=0.05, abs=1)
