@@ -2,8 +2,8 @@
 
 import lpasrn_jax as lp
 
-reader = lp.load("runs/a/best")
-sr = reader.enhance("plate.png")
+reader = lp.load("lite")
+print(reader.read("plate.png"))
 """
 
 from lpasrn_jax.reading.reader import Reader, load

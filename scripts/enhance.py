@@ -1,4 +1,4 @@
-"""Enhance and read plates: python scripts/enhance.py --checkpoint runs/a/best -i plate.jpg -o out
+"""Enhance and read plates: python scripts/enhance.py -i plate.jpg -o out
 
 The input is an image, a folder of images, or a folder of tracks. Exits with 1 if any of them could not be used, naming each.
 """
@@ -20,7 +20,7 @@ from lpasrn_jax.reading.sources import find_sources
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--checkpoint", required=True, help="a checkpoint, such as runs/a/best, or a .safetensors file")
+    parser.add_argument("--checkpoint", default="lite", help="a checkpoint, a .safetensors file, or the bundled %(default)s")
     parser.add_argument("-i", "--input", required=True, type=pathlib.Path, help="an image, a folder of images or of tracks")
     parser.add_argument("-o", "--out", required=True, type=pathlib.Path, help="the folder to write into")
     parser.add_argument("--layout", help="of all plates, such as Mercosur; found out for each if not given")

@@ -182,10 +182,10 @@ class Reader:
 
 
 def load(path: str | os.PathLike, *, device: str | None = None, min_confidence: float = 0.0) -> Reader:
-    """The model of a checkpoint that training wrote, such as `runs/a/best`, or of a bundle, such as `weights/plates.safetensors`.
+    """The model that comes with the package, `lite`, of a checkpoint, such as `runs/a/best`, or of a bundle, `NAME.safetensors`.
 
     Args:
-      path: of a checkpoint or a bundle.
+      path: `lite`, or the path of a checkpoint or a bundle.
       device: `cpu`, `gpu` or another platform of JAX; the fastest that there is if it is not given.
       min_confidence: in [0, 1]; readings below it are marked as rejected.
 

@@ -1,0 +1,52 @@
+"""The weights that come with the package read plates that they have never seen."""
+
+import csv
+import pathlib
+
+import numpy as np
+import pytest
+
+import lpasrn_jax as lp
+from lpasrn_jax.plates import BRAZIL
+from lpasrn_jax.reading.sources import find_sources, source_image
+from lpasrn_jax.synthetic import write_tracks
+from lpasrn_jax.weights.load import BUNDLED, load_weights
+
+REAL_PLATES = pathlib.Path(__file__).parents[3] / "shared/real_plates"
+
+
+@pytest.fixture(scope="module")
+def lite():
+    return lp.load("lite", device="cpu")
+
+
+def test_the_card_tells_what_a_user_should_know():
+    bundle = load_weights("lite")
+    assert bundle.params.keys() == {"generator", "ocr"}
+    assert bundle.calibration is not None
+    assert "drawn plates" in bundle.about["note"]
+    assert "root" not in (BUNDLED / "lite.json").read_text()
+
+
+def test_drawn_tracks(lite, tmp_path):
+    """Of a seed of its own: 24 tracks, by day, at night and in rain."""
+    plans = {plan.folder: plan for plan in write_tracks(tmp_path / "tracks", 24, seed=2024)}
+    sources = find_sources(tmp_path / "tracks", BRAZIL).plates
+    assert len(sources) == 24
+    right = []
+    for source in sources:
+        frames = [source_image(image, lite.lr_size) for image in source.images.values()]
+        right.append(lite.read_track(frames).text == plans[source.name].text)
+    assert np.mean(right) >= 0.5
+
+
+@pytest.mark.skipif(not REAL_PLATES.is_dir(), reason="no photographs beside the checkout: shared/real_plates")
+def test_photographs(lite):
+    with open(REAL_PLATES / "labels.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    readings = lite.read_many([REAL_PLATES / row["file"] for row in rows])
+    characters = [
+        [a == b for a, b in zip(reading.text, row["plate_text"], strict=True)]
+        for reading, row in zip(readings, rows, strict=True)
+    ]
+    assert np.mean(characters) >= 0.85
