@@ -65,14 +65,14 @@ def compare(
     """Compares outputs, the values at `points`, and the gradients of a random linear function of the output.
 
     Args:
-      inputs: float32 [b, h, w, c]; the PyTorch module gets it, and gives its own, channels first.
+      inputs: [b, h, w, c], of the precision in which both compute; the PyTorch module gets it, and gives its own, channels first.
       flatten_output: makes one array or tensor of what the modules return.
     """
     torch_values = _record(module, points)
     x = torch.from_numpy(_channels_first(inputs)).requires_grad_()
     output = flatten_output(module(x))
     expected = _channels_last(output)
-    cotangent = np.random.default_rng(0).normal(size=expected.shape).astype(np.float32)
+    cotangent = np.random.default_rng(0).normal(size=expected.shape).astype(inputs.dtype)
     output.backward(torch.from_numpy(_channels_first(cotangent)))
     state = {key: value.detach().numpy() for key, value in module.state_dict().items()}
     params = unflatten_dict(to_flax(names, state), sep="/")

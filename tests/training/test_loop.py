@@ -67,10 +67,10 @@ def test_a_run_can_start_from_other_weights(trained, tiny_config, tmp_path):
 def test_weights_of_another_model_name_the_overrides_that_fit(trained, tiny_config, tmp_path):
     tiny_config.update(init_from=str(trained / "best"))
     tiny_config.model.update(features=12, use_dcnv4=False, msca_scales=(1.0,))
-    overrides = "--config.model.features=8 '--config.model.msca_scales=(1.0, 0.5)' --config.model.use_dcnv4=True"
+    overrides = "--config.model.features=8 '--config.model.msca_scales=(0.5, 0.25)' --config.model.use_dcnv4=True"
     with pytest.raises(UserError, match=re.escape(f"another model; give {overrides}")):
         train_and_evaluate(tiny_config, str(tmp_path))
-    tiny_config.model.update(features=8, use_dcnv4=True, msca_scales=(1.0, 0.5))
+    tiny_config.model.update(features=8, use_dcnv4=True, msca_scales=(0.5, 0.25))
     tiny_config.stage.epochs = 1
     assert train_and_evaluate(tiny_config, str(tmp_path))["best"] > [0]  # and the folder that the refusal left is no obstacle
 
