@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-BENCHMARKS = {"model": "parity.bench_generator", "deform": "dcnv4_jax.bench", "reading": "lpasrn_jax.reading.bench"}
+BENCHMARKS = {"model": "parity.bench_generator", "deform": "dcnv4_jax.bench", "reading": "lpasrn_jax.commands.bench_reading"}
 
 
 def main():

@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 import lpasrn_jax as lp
 from lpasrn_jax import runtime
+from lpasrn_jax.commands.enhance_files import enhance_files
+from lpasrn_jax.commands.sources import find_sources
 from lpasrn_jax.errors import one_line_errors
-from lpasrn_jax.reading.enhance_files import enhance_files
 from lpasrn_jax.reading.fusion import FUSIONS
-from lpasrn_jax.reading.sources import find_sources
 
 
 def main():

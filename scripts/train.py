@@ -11,17 +11,17 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # a config im
 
 from absl import app, flags
 
+from lpasrn_jax.commands import training_flags
 from lpasrn_jax.errors import one_line_errors
-from lpasrn_jax.training import command_line
 
 FLAGS = flags.FLAGS
-command_line.define_config()
-command_line.define_run()
-flags.adopt_module_key_flags(command_line)  # --help shows them
+training_flags.define_config()
+training_flags.define_run()
+flags.adopt_module_key_flags(training_flags)  # --help shows them
 
 
 def main(_):
-    port = command_line.start_run()
+    port = training_flags.start_run()
     from lpasrn_jax.training.loop import train_and_evaluate  # takes seconds: a mistake in the command is told before
 
     train_and_evaluate(FLAGS.config, FLAGS.workdir, tensorboard_port=port)
@@ -29,4 +29,4 @@ def main(_):
 
 if __name__ == "__main__":
     with one_line_errors():
-        app.run(main, flags_parser=command_line.parse_flags)
+        app.run(main, flags_parser=training_flags.parse_flags)

@@ -11,29 +11,29 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # a config im
 
 from absl import app, flags
 
+from lpasrn_jax.commands import training_flags
 from lpasrn_jax.errors import one_line_errors
-from lpasrn_jax.training import command_line
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs"
 STAGES = ("0", "1", "2", "3", "4")
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("stage", None, [*STAGES, "all"], "The stage, or all of them.", required=True)
 flags.DEFINE_string("preset", "", "quick, or a YAML file of the guide's form; nothing for the guide's own sizes.")
-command_line.define_run(workdir="runs/lp_asrn")
-flags.adopt_module_key_flags(command_line)  # --help shows them
+training_flags.define_run(workdir="runs/lp_asrn")
+flags.adopt_module_key_flags(training_flags)  # --help shows them
 
 
 def parse(argv):
     """The flags, and the overrides, which each stage's config takes."""
-    own, overrides = command_line.split_overrides(argv)
-    return [*command_line.parse_flags(own), *overrides]
+    own, overrides = training_flags.split_overrides(argv)
+    return [*training_flags.parse_flags(own), *overrides]
 
 
 def main(argv):
     preset = f":{FLAGS.preset}" if FLAGS.preset else ""
     stages = STAGES if FLAGS.stage == "all" else (FLAGS.stage,)
-    configs = [command_line.load_config(f"{CONFIGS}/stage{stage}.py{preset}", argv[1:]) for stage in stages]
-    port = command_line.start_run()
+    configs = [training_flags.load_config(f"{CONFIGS}/stage{stage}.py{preset}", argv[1:]) for stage in stages]
+    port = training_flags.start_run()
     from lpasrn_jax.training.loop import train_and_evaluate  # takes seconds: a mistake in the command is told before
 
     for config in configs:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from lpasrn_jax.data.errors import DataError
+from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import PlateFormat
 
 FILE_NAME = "annotations.json"
@@ -41,18 +41,18 @@ def parse_annotations(encoded: bytes, plate_format: PlateFormat, folder_layout: 
       folder_layout: the layout that the folders above the track name; it stands in for a missing `plate_layout`.
 
     Raises:
-      DataError: with the first thing that is wrong.
+      UserError: with the first thing that is wrong.
     """
     content = _parse_json(encoded)
     text = _parse_text(content, plate_format)
     layout = _parse_layout(content, plate_format, folder_layout)
     if not plate_format.fits(text, layout):
-        raise DataError(
+        raise UserError(
             f"{FILE_NAME}: plate_text {text!r} contradicts plate_layout {layout!r}, which is {dict(plate_format.layouts)[layout]}"
         )
     corners = content.get("corners") or {}
     if not isinstance(corners, dict):
-        raise DataError(f"{FILE_NAME}: corners is a {type(corners).__name__}; expected an object with a frame's file name as key")
+        raise UserError(f"{FILE_NAME}: corners is a {type(corners).__name__}; expected an object with a frame's file name as key")
     # No corners for a frame may be written as null or {}, or by leaving the frame out.
     return Annotations(text, layout, {name: _parse_corners(name, points) for name, points in corners.items() if points})
 
@@ -61,13 +61,13 @@ def check_corners(corners: Float[np.ndarray, "4 2"], image_size: tuple[int, int]
     """Accepts corners that outline a plate inside an image of that (height, width).
 
     Raises:
-      DataError: for corners outside the image, mirrored or turned, without area, or of an outline that is not convex.
+      UserError: for corners outside the image, mirrored or turned, without area, or of an outline that is not convex.
     """
     h, w = image_size
     low, high = -0.5 - CORNER_MARGIN, np.array([w, h]) - 0.5 + CORNER_MARGIN
     if (corners < low).any() or (corners > high).any():
         x, y = corners[((corners < low) | (corners > high)).any(axis=1)][0]
-        raise DataError(f"corner ({x:g}, {y:g}) is outside the image of {w} x {h} pixels")
+        raise UserError(f"corner ({x:g}, {y:g}) is outside the image of {w} x {h} pixels")
     edges = np.roll(corners, -1, axis=0) - corners
     following = np.roll(edges, -1, axis=0)
     turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]  # positive: clockwise, as y points down
@@ -76,39 +76,39 @@ def check_corners(corners: Float[np.ndarray, "4 2"], image_size: tuple[int, int]
     top_left, top_right, bottom_right, bottom_left = corners
     winds_one_way = (turns >= 0).all() or (turns <= 0).all()
     if winds_one_way and abs(area) < MIN_AREA:
-        raise DataError(f"corners enclose {abs(area):g} square pixels; expected a plate's outline")
+        raise UserError(f"corners enclose {abs(area):g} square pixels; expected a plate's outline")
     if (turns < 0).all() or ((turns > 0).all() and not (top_left + bottom_left)[0] < (top_right + bottom_right)[0]):
-        raise DataError("corners are mirrored or turned; expected top-left and so on as one sees them")
+        raise UserError("corners are mirrored or turned; expected top-left and so on as one sees them")
     if not (turns > 0).all():
-        raise DataError("corners are not convex: two sides cross, or a corner points inwards")
+        raise UserError("corners are not convex: two sides cross, or a corner points inwards")
 
 
 def _parse_json(encoded: bytes) -> dict[str, Any]:
     if not encoded.strip():
-        raise DataError(f"{FILE_NAME} is empty")
+        raise UserError(f"{FILE_NAME} is empty")
     try:
         content = json.loads(encoded)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{FILE_NAME} is not valid JSON ({error})") from error
+        raise UserError(f"{FILE_NAME} is not valid JSON ({error})") from error
     if not isinstance(content, dict):
-        raise DataError(f"{FILE_NAME} holds a {type(content).__name__}; expected an object with plate_text, corners ...")
+        raise UserError(f"{FILE_NAME} holds a {type(content).__name__}; expected an object with plate_text, corners ...")
     if not content:
-        raise DataError(f"{FILE_NAME} is an empty object; expected plate_layout, plate_text and corners")
+        raise UserError(f"{FILE_NAME} is an empty object; expected plate_layout, plate_text and corners")
     return content
 
 
 def _parse_text(content: Mapping[str, Any], plate_format: PlateFormat) -> str:
     text = content.get("plate_text")
     if text is None or text == "":
-        raise DataError(f"{FILE_NAME}: plate_text is missing")
+        raise UserError(f"{FILE_NAME}: plate_text is missing")
     if not isinstance(text, str):
-        raise DataError(f"{FILE_NAME}: plate_text is {text!r}; expected a string")
+        raise UserError(f"{FILE_NAME}: plate_text is {text!r}; expected a string")
     if plate_format.alphabet == plate_format.alphabet.upper():
         text = text.upper()
     try:
         plate_format.encode(text)
     except ValueError as error:
-        raise DataError(f"{FILE_NAME}: {error}") from error
+        raise UserError(f"{FILE_NAME}: {error}") from error
     return text
 
 
@@ -116,20 +116,20 @@ def _parse_layout(content: Mapping[str, Any], plate_format: PlateFormat, folder_
     layout = content.get("plate_layout", folder_layout)
     known = ", ".join(plate_format.layout_names)
     if layout is None:
-        raise DataError(f"{FILE_NAME}: plate_layout is missing, and no folder above is named after one of {known}")
+        raise UserError(f"{FILE_NAME}: plate_layout is missing, and no folder above is named after one of {known}")
     if layout not in plate_format.layout_names:
-        raise DataError(f"{FILE_NAME}: plate_layout {layout!r} is unknown; expected one of {known}")
+        raise UserError(f"{FILE_NAME}: plate_layout {layout!r} is unknown; expected one of {known}")
     if folder_layout not in (None, layout):
-        raise DataError(f"{FILE_NAME}: plate_layout is {layout!r}, but the track is in a folder named {folder_layout!r}")
+        raise UserError(f"{FILE_NAME}: plate_layout is {layout!r}, but the track is in a folder named {folder_layout!r}")
     return layout
 
 
 def _parse_corners(name: str, points: Any) -> Float[np.ndarray, "4 2"]:
     if not isinstance(points, dict) or set(points) != set(CORNERS):
-        raise DataError(f"{FILE_NAME}: corners of {name} are not the four {', '.join(CORNERS)}")
+        raise UserError(f"{FILE_NAME}: corners of {name} are not the four {', '.join(CORNERS)}")
     values = [points[corner] for corner in CORNERS]
     if not all(isinstance(point, list) and len(point) == 2 and all(map(_is_finite, point)) for point in values):
-        raise DataError(f"{FILE_NAME}: corners of {name} are not pairs [x, y] of finite numbers")
+        raise UserError(f"{FILE_NAME}: corners of {name} are not pairs [x, y] of finite numbers")
     return np.array(values, np.float32)
 
 

@@ -20,7 +20,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from lpasrn_jax.data import splits, tracks
-from lpasrn_jax.data.errors import DataError
+from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import PlateFormat
 
 Record = dict[str, Any]  # what a data source yields for a track; its keys are in `LpTracks._info`
@@ -61,7 +61,7 @@ def prepare(
       strict: stop at the first bad track.
 
     Raises:
-      DataError: for a root without a usable track; with `strict`, for any bad track.
+      UserError: for a root without a usable track; with `strict`, for any bad track.
       ValueError: for a `val_split` outside [0, 1].
     """
     root = pathlib.Path(root)
@@ -75,7 +75,7 @@ def prepare(
             found = tracks.find_tracks(root, plate_format, strict=strict)
             if not found.tracks:
                 first = found.bad[0]
-                raise DataError(f"{root}: all {len(found.bad)} tracks are bad; the first, {first.name}: {first.reason}")
+                raise UserError(f"{root}: all {len(found.bad)} tracks are bad; the first, {first.name}: {first.reason}")
             # What a killed process has left; while we hold the lock, nobody else is writing here.
             for remains in directory.parent.glob("incomplete.*"):
                 shutil.rmtree(remains)

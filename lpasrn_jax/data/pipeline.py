@@ -20,7 +20,7 @@ import numpy as np
 from absl import flags
 from jaxtyping import Float, UInt8
 
-from lpasrn_jax.data import frames
+from lpasrn_jax import frames
 from lpasrn_jax.data.lp_tracks import Record
 from lpasrn_jax.data.tracks import FRAMES
 from lpasrn_jax.plates import PlateFormat

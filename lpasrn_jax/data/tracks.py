@@ -17,8 +17,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from lpasrn_jax.data import annotations, frames
-from lpasrn_jax.data.errors import DataError
+from lpasrn_jax import frames
+from lpasrn_jax.data import annotations
+from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import PlateFormat
 
 FRAMES = 5  # LR and HR frames of a labelled track
@@ -79,7 +80,7 @@ def find_tracks(
         may be absent and any number of LR frames will do, as long as their numbers have no gap.
 
     Raises:
-      DataError: for a root that does not exist or holds no track; with `strict`, for the first bad track.
+      UserError: for a root that does not exist or holds no track; with `strict`, for the first bad track.
     """
     root = pathlib.Path(root)
     folders, stray = track_folders(root)
@@ -88,7 +89,7 @@ def find_tracks(
         name = _relative_name(folder, root)
         try:
             track, strangers = _read_track(folder, name, plate_format, labelled)
-        except DataError as error:
+        except UserError as error:
             bad.append(BadTrack(name, str(error)))
             if strict:
                 raise strict_error(root, bad[-1]) from error
@@ -104,11 +105,11 @@ def track_folders(root: pathlib.Path) -> tuple[list[pathlib.Path], list[str]]:
     Symbolic links are followed; a folder that has already been seen under another name is stray.
 
     Raises:
-      DataError: for a root that does not exist, is no folder, or holds no track.
+      UserError: for a root that does not exist, is no folder, or holds no track.
     """
     advice = "make tracks with `python scripts/make_tracks.py --out data/train`, or point data.root at a folder of tracks"
     if not root.is_dir():
-        raise DataError(f"data.root: {root} {'is no folder' if root.exists() else 'does not exist'}; {advice}")
+        raise UserError(f"data.root: {root} {'is no folder' if root.exists() else 'does not exist'}; {advice}")
     folders, stray, seen = [], [], set()
 
     def note(error: OSError):
@@ -133,13 +134,13 @@ def track_folders(root: pathlib.Path) -> tuple[list[pathlib.Path], list[str]]:
         seen.add((status.st_dev, status.st_ino))
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
     if not folders:
-        raise DataError(f"data.root: no track_* folder in {root}; {advice}")
+        raise UserError(f"data.root: no track_* folder in {root}; {advice}")
     return folders, stray
 
 
-def strict_error(root: pathlib.Path, bad: BadTrack) -> DataError:
+def strict_error(root: pathlib.Path, bad: BadTrack) -> UserError:
     """The error that stops a strict run at a bad track."""
-    return DataError(f"{root}: bad track {bad.name}: {bad.reason}; mend or remove it, or skip bad tracks with data.strict=False")
+    return UserError(f"{root}: bad track {bad.name}: {bad.reason}; mend or remove it, or skip bad tracks with data.strict=False")
 
 
 def format_summary(root: str | os.PathLike[str], num_tracks: int, bad: Sequence[BadTrack], stray: Sequence[str]) -> str:
@@ -155,9 +156,9 @@ def _read_track(folder: pathlib.Path, name: str, plate_format: PlateFormat, labe
     try:
         entries = sorted(entry for entry in os.listdir(folder) if not entry.startswith("."))
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}") from error
+        raise UserError(f"cannot be read: {error.strerror}") from error
     if not entries:
-        raise DataError("is empty; expected lr-001.png ... and annotations.json")
+        raise UserError("is empty; expected lr-001.png ... and annotations.json")
     lr_paths, hr_paths = _frame_paths(folder, entries, labelled)
     scenario, folder_layout = _scenario_and_layout(folder, plate_format)
     text, layout, corners = None, folder_layout, {}
@@ -169,7 +170,7 @@ def _read_track(folder: pathlib.Path, name: str, plate_format: PlateFormat, labe
     paths = [*lr_paths, *hr_paths]
     unknown = sorted(set(corners) - {path.name for path in paths})
     if unknown:
-        raise DataError(f"{annotations.FILE_NAME}: corners name {unknown[0]!r}, which is no frame of the track")
+        raise UserError(f"{annotations.FILE_NAME}: corners name {unknown[0]!r}, which is no frame of the track")
     lr, hr = (tuple(_read_frame(path, corners.get(path.name)) for path in group) for group in (lr_paths, hr_paths))
     stray = sorted(set(entries) - {path.name for path in paths} - {annotations.FILE_NAME})
     return Track(name, scenario, layout, text, lr, hr), [f"{name}/{_printable(entry)}" for entry in stray]
@@ -182,10 +183,10 @@ def _frame_paths(folder: pathlib.Path, entries: Sequence[str], labelled: bool) -
         if match := FRAME_NAME.fullmatch(entry):
             key = (match[1].lower(), int(match[2]))
             if key in numbered:
-                raise DataError(f"has two files for one frame, {numbered[key].name} and {entry}")
+                raise UserError(f"has two files for one frame, {numbered[key].name} and {entry}")
             numbered[key] = folder / entry
     if not numbered:
-        raise DataError("has no frames; expected lr-001.png or lr-001.jpg and so on")
+        raise UserError("has no frames; expected lr-001.png or lr-001.jpg and so on")
     if labelled:
         count, kinds = FRAMES, ("lr", "hr")
     else:
@@ -194,10 +195,10 @@ def _frame_paths(folder: pathlib.Path, entries: Sequence[str], labelled: bool) -
     expected = [(kind, number) for kind in kinds for number in range(1, count + 1)]
     for kind, number in expected:
         if (kind, number) not in numbered:
-            raise DataError(f"frame {kind}-{number:03d} is missing")
+            raise UserError(f"frame {kind}-{number:03d} is missing")
     surplus = sorted(set(numbered) - set(expected))
     if surplus:
-        raise DataError(f"has a frame {numbered[surplus[0]].name}; expected {count} of each of {', '.join(kinds)}, from 001 on")
+        raise UserError(f"has a frame {numbered[surplus[0]].name}; expected {count} of each of {', '.join(kinds)}, from 001 on")
     paths = [numbered[key] for key in expected]
     return paths[:count], paths[count:]
 
@@ -208,8 +209,8 @@ def _read_frame(path: pathlib.Path, corners: Float[np.ndarray, "4 2"] | None) ->
         size = frames.check_image(encoded)
         if corners is not None:
             annotations.check_corners(corners, size)
-    except DataError as error:
-        raise DataError(f"{path.name}: {error}") from error
+    except UserError as error:
+        raise UserError(f"{path.name}: {error}") from error
     return Frame(path, corners)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from lpasrn_jax.data import frames
+from lpasrn_jax import frames
 from lpasrn_jax.errors import UserError
 
 ImageLike = str | os.PathLike | Image.Image | np.ndarray

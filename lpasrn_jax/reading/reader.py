@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from lpasrn_jax import images
-from lpasrn_jax.data.frames import frame_array
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.frames import frame_array
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.fusion import find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image

@@ -9,7 +9,7 @@ import pytest
 from absl import logging
 
 from lpasrn_jax.data import lp_tracks, splits, tracks
-from lpasrn_jax.data.errors import DataError
+from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 from tests.data import damage
 from tests.data.track_folder import write_set, write_track
@@ -165,16 +165,16 @@ def test_strict(prepare, tmp_path):
     root = write_set(tmp_path / "strict")
     (root / "Scenario-A/Mercosur/track_00001/hr-002.png").unlink()
     expected = r"strict: bad track Scenario-A/Mercosur/track_00001: frame hr-002 is missing; .*data\.strict=False"
-    with pytest.raises(DataError, match=expected):
+    with pytest.raises(UserError, match=expected):
         prepare(root, strict=True)
     assert len(prepare(root).bad) == 1
-    with pytest.raises(DataError, match=expected):  # also when the set is used again
+    with pytest.raises(UserError, match=expected):  # also when the set is used again
         prepare(root, strict=True)
 
 
 def test_a_root_whose_tracks_are_all_bad(prepare, tmp_path):
     write_track(tmp_path / "bad" / "track_1", "ABC1234", "Belgian")
-    with pytest.raises(DataError, match=r"all 1 tracks are bad; the first, track_1: .*'Belgian' is unknown"):
+    with pytest.raises(UserError, match=r"all 1 tracks are bad; the first, track_1: .*'Belgian' is unknown"):
         prepare(tmp_path / "bad")
 
 

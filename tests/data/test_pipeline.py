@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lpasrn_jax.data import frames, lp_tracks, pipeline, tracks
+from lpasrn_jax import frames
+from lpasrn_jax.data import lp_tracks, pipeline, tracks
 from lpasrn_jax.plates import BRAZIL
 from tests.data.track_folder import write_set
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from lpasrn_jax.data import tracks
-from lpasrn_jax.data.errors import DataError
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 from tests.data import damage
@@ -106,7 +105,7 @@ def test_strict_stops_with_the_path_and_the_reason(tmp_path, kind):
     apply, reason = damage.DAMAGES[kind]
     folder = tmp_path / "Scenario-A" / "Brazilian" / "track_00001"
     apply(write_track(folder, "ABC1234", "Brazilian"))
-    with pytest.raises(DataError, match=reason) as error:
+    with pytest.raises(UserError, match=reason) as error:
         tracks.find_tracks(tmp_path, BRAZIL, strict=True)
     assert str(error.value).startswith(f"{tmp_path}: bad track Scenario-A/Brazilian/track_00001: ")
     assert "data.strict=False" in str(error.value)
@@ -179,13 +178,13 @@ def test_folder_that_cannot_be_listed_is_a_bad_track(track_root, monkeypatch):
 def test_root_that_is_no_folder(tmp_path, make, reason):
     make(tmp_path / "train")
     with pytest.raises(
-        DataError, match=rf"{re.escape(str(tmp_path / 'train'))} {reason}; .*make_tracks\.py --out data/train.*data\.root"
+        UserError, match=rf"{re.escape(str(tmp_path / 'train'))} {reason}; .*make_tracks\.py --out data/train.*data\.root"
     ):
         tracks.find_tracks(tmp_path / "train", BRAZIL)
 
 
 def test_root_without_a_track(tmp_path):
-    with pytest.raises(DataError, match=r"no track_\* folder in .*make_tracks\.py"):
+    with pytest.raises(UserError, match=r"no track_\* folder in .*make_tracks\.py"):
         tracks.find_tracks(tmp_path, BRAZIL)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lpasrn_jax.data import frames
+from lpasrn_jax import frames
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.reading.inputs import rgb_image
 

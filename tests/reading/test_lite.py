@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import lpasrn_jax as lp
+from lpasrn_jax.commands.sources import find_sources, source_image
 from lpasrn_jax.plates import BRAZIL
-from lpasrn_jax.reading.sources import find_sources, source_image
 from lpasrn_jax.synthetic import write_tracks
 from lpasrn_jax.weights.load import BUNDLED, load_weights
 

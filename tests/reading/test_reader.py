@@ -7,8 +7,8 @@ from PIL import Image
 
 import lpasrn_jax as lp
 from lpasrn_jax import images
-from lpasrn_jax.data.frames import frame_array
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.frames import frame_array
 from lpasrn_jax.models import create_ocr
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.reading import bench, networks

@@ -12,11 +12,11 @@ import pytest
 import yaml
 from flax.traverse_util import flatten_dict
 
+from lpasrn_jax.commands.training_flags import load_config
 from lpasrn_jax.losses import compose
 from lpasrn_jax.models.ocr import OCRLogits
 from lpasrn_jax.plates import BRAZIL, DIGIT
 from lpasrn_jax.training import batches, networks, optim
-from lpasrn_jax.training.command_line import load_config
 from lpasrn_jax.training.hard_mining import HardExampleMiner
 from lpasrn_jax.training.loop import train_and_evaluate
 from lpasrn_jax.weights.orbax import load_checkpoint

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 import lpasrn_jax as lp
+from lpasrn_jax.commands.enhance_files import enhance_files
+from lpasrn_jax.commands.sources import find_sources
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import BRAZIL
-from lpasrn_jax.reading.enhance_files import enhance_files
-from lpasrn_jax.reading.sources import find_sources
 from lpasrn_jax.weights.bundle import save_bundle
 from tests.random_bundle import part, random_bundle
 from tests.reading.test_inputs import huge_png

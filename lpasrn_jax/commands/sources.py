@@ -11,8 +11,8 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from lpasrn_jax.data import tracks
-from lpasrn_jax.data.frames import frame_array
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.frames import frame_array
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.inputs import rgb_image
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lpasrn_jax.data import frames
-from lpasrn_jax.data.errors import DataError
+from lpasrn_jax import frames
+from lpasrn_jax.errors import UserError
 
 # Red rises from left to right of the plate and green from top to bottom, so a pixel's colour is its place on the plate.
 LOW, HIGH = 16.0, 240.0
@@ -97,7 +97,7 @@ def test_every_kind_of_png_becomes_rgb(dtype, channels):
 
 @pytest.mark.parametrize("encoded", [b"", b"text", cv2.imencode(".png", np.zeros((20, 20, 3), np.uint8))[1].tobytes()[:50]])
 def test_bytes_that_are_no_image(encoded):
-    with pytest.raises(DataError, match="OpenCV cannot decode it"):
+    with pytest.raises(UserError, match="OpenCV cannot decode it"):
         frames.decode_image(encoded)
 
 
@@ -107,7 +107,7 @@ def test_a_file_cut_anywhere_is_noticed(extension):
     encoded = cv2.imencode(extension, image)[1].tobytes()
     assert frames.check_image(encoded) == (34, 80)
     for length in (1, 9, 30, len(encoded) // 2, len(encoded) - 30):
-        with pytest.raises(DataError, match=r"cut short|not an image|cannot decode"):
+        with pytest.raises(UserError, match=r"cut short|not an image|cannot decode"):
             frames.check_image(encoded[:length])
 
 
@@ -115,5 +115,5 @@ def test_a_changed_byte_is_noticed():
     image = np.random.default_rng(0).integers(0, 256, (34, 80, 3), np.uint8)
     encoded = bytearray(cv2.imencode(".png", image)[1].tobytes())
     encoded[len(encoded) // 2] ^= 255
-    with pytest.raises(DataError, match="cut short or damaged"):
+    with pytest.raises(UserError, match="cut short or damaged"):
         frames.check_image(bytes(encoded))

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, UnidentifiedImageError
 
-from lpasrn_jax.data.errors import DataError
+from lpasrn_jax.errors import UserError
 
 MIN_SIDE = 4  # pixels; nothing smaller holds seven characters
 MAX_PIXELS = 2**26  # 67 million: larger than any camera's image, and decoded into memory without pain
@@ -32,22 +32,22 @@ def read_file(path: pathlib.Path, name: str) -> bytes:
       name: what errors call it.
 
     Raises:
-      DataError: for what is missing, no regular file, larger than `MAX_BYTES`, or not to be read.
+      UserError: for what is missing, no regular file, larger than `MAX_BYTES`, or not to be read.
     """
     try:
         status = path.stat()
         regular, folder = stat.S_ISREG(status.st_mode), stat.S_ISDIR(status.st_mode)  # opening a pipe would wait for ever
         content = path.read_bytes() if regular and status.st_size <= MAX_BYTES else b""
     except FileNotFoundError as error:
-        raise DataError(f"{name} is missing{' (a link that leads nowhere)' if path.is_symlink() else ''}") from error
+        raise UserError(f"{name} is missing{' (a link that leads nowhere)' if path.is_symlink() else ''}") from error
     except OSError as error:
-        raise DataError(f"{name} cannot be read: {error.strerror}") from error
+        raise UserError(f"{name} cannot be read: {error.strerror}") from error
     except ValueError as error:  # a null character
-        raise DataError(f"{name!r} is no file's name ({error})") from error
+        raise UserError(f"{name!r} is no file's name ({error})") from error
     if not regular:
-        raise DataError(f"{name} is {'a folder' if folder else 'not a regular file'}; expected a file")
+        raise UserError(f"{name} is {'a folder' if folder else 'not a regular file'}; expected a file")
     if status.st_size > MAX_BYTES:
-        raise DataError(f"{name} has {status.st_size} bytes; expected at most {MAX_BYTES}")
+        raise UserError(f"{name} has {status.st_size} bytes; expected at most {MAX_BYTES}")
     return content
 
 
@@ -57,12 +57,12 @@ def decode_image(encoded: bytes) -> UInt8[np.ndarray, "h w 3"]:
     Grey becomes RGB, 16 bits become the upper 8, alpha is left out, and a JPEG's EXIF orientation is applied.
 
     Raises:
-      DataError: for bytes that are no image.
+      UserError: for bytes that are no image.
     """
     # OpenCV rejects no bytes at all with an assertion in place of None.
     bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if encoded else None
     if bgr is None:
-        raise DataError("is damaged: OpenCV cannot decode it")
+        raise UserError("is damaged: OpenCV cannot decode it")
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
@@ -70,10 +70,10 @@ def check_image(encoded: bytes) -> tuple[int, int]:
     """Height and width of an image file whose every pixel could be decoded.
 
     Raises:
-      DataError: for an empty file, another kind of file, one that is cut short, or a size outside `MIN_SIDE` and `MAX_PIXELS`.
+      UserError: for an empty file, another kind of file, one that is cut short, or a size outside `MIN_SIDE` and `MAX_PIXELS`.
     """
     if not encoded:
-        raise DataError("is empty (0 bytes)")
+        raise UserError("is empty (0 bytes)")
     # Pillow tells the size before it decodes, and a file that is cut short from one that is no image.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its opinions on sizes and metadata; the size is judged here
@@ -82,20 +82,20 @@ def check_image(encoded: bytes) -> tuple[int, int]:
             check_size(image.height, image.width)
             image.load()
         except Image.DecompressionBombError as error:
-            raise DataError(f"has too many pixels; expected at most {MAX_PIXELS}") from error
+            raise UserError(f"has too many pixels; expected at most {MAX_PIXELS}") from error
         except UnidentifiedImageError as error:
-            raise DataError("is not an image; expected PNG or JPEG") from error
+            raise UserError("is not an image; expected PNG or JPEG") from error
         except (OSError, SyntaxError, EOFError, MemoryError) as error:
-            raise DataError(f"is cut short or damaged ({error})") from error
+            raise UserError(f"is cut short or damaged ({error})") from error
     return decode_image(encoded).shape[:2]
 
 
 def check_size(height: int, width: int) -> None:
-    """Raise DataError for a size outside `MIN_SIDE` and `MAX_PIXELS`."""
+    """Raise UserError for a size outside `MIN_SIDE` and `MAX_PIXELS`."""
     if min(height, width) < MIN_SIDE:
-        raise DataError(f"is {width} x {height} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
+        raise UserError(f"is {width} x {height} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
     if height * width > MAX_PIXELS:
-        raise DataError(f"is {width} x {height} pixels; expected at most {MAX_PIXELS} in all")
+        raise UserError(f"is {width} x {height} pixels; expected at most {MAX_PIXELS} in all")
 
 
 def frame_array(

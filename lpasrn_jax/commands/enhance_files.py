@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lpasrn_jax import images
+from lpasrn_jax.commands.sources import Source, Sources, source_image
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.pictures import image_grid
 from lpasrn_jax.reading.reader import Reader
 from lpasrn_jax.reading.reading import Reading
-from lpasrn_jax.reading.sources import Source, Sources, source_image
 from lpasrn_jax.weights.bundle import write_atomically
 
 READINGS_JSON, READINGS_CSV, SUBMISSION = "readings.json", "readings.csv", "submission.txt"
