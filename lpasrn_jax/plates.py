@@ -34,8 +34,8 @@ class PlateFormat:
       layouts: (name, pattern) pairs; a pattern has one `L` (letter) or `N` (digit) a slot.
 
     Raises:
-      ValueError: for an alphabet with a repeated character, no layout, a pattern of another kind of slot, or
-        patterns of different lengths.
+      ValueError: for an alphabet with a repeated character or one that cannot be printed, no layout, a pattern of another kind of
+        slot or of a kind that no character of the alphabet has, or patterns of different lengths.
     """
 
     alphabet: str = ALPHABET
@@ -44,11 +44,19 @@ class PlateFormat:
     def __post_init__(self):
         if not self.alphabet or len(set(self.alphabet)) != len(self.alphabet):
             raise ValueError(f"plates.alphabet: {self.alphabet!r} is empty or repeats a character")
+        if not self.alphabet.isprintable() or " " in self.alphabet:
+            raise ValueError(f"plates.alphabet: {self.alphabet!r} has a character that cannot be seen in print")
         if not self.layouts:
             raise ValueError("plates.layouts: no layout; give at least one, such as {'Brazilian': 'LLLNNNN'}")
         for name, pattern in self.layouts:
             if not pattern or set(pattern) - {LETTER, DIGIT}:
                 raise ValueError(f"plates.layouts[{name!r}]: {pattern!r} is not made of {LETTER} (letter) and {DIGIT} (digit)")
+            lacking = [kind for kind in (LETTER, DIGIT) if kind in pattern and not self.kind_mask(kind).any()]
+            if lacking:
+                kind = {LETTER: "letter", DIGIT: "digit"}[lacking[0]]
+                raise ValueError(
+                    f"plates.layouts[{name!r}]: {pattern!r} has a {kind}, but the alphabet {self.alphabet!r} has none"
+                )
         if len({len(pattern) for _, pattern in self.layouts}) > 1:
             raise ValueError(f"plates.layouts: patterns of different lengths {dict(self.layouts)}; one model reads one length")
 
