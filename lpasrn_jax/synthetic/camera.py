@@ -1,6 +1,7 @@
-"""A surveillance camera: from a plate on a car to a frame, in linear light as far as the sensor, then as the camera codes it.
+"""A surveillance camera: from a plate on a car to a frame, in linear light as far as the sensor, then as the camera develops it.
 
-Optics (perspective, rain, blur), sensor (area sampling, noise), processing (sharpening, tone curve, JPEG).
+Optics (perspective, rain, lamp, blur), sensor (area sampling, colour filter, noise), processing (tone curve, denoising,
+sharpening). What coding adds is in `coding.py`.
 """
 
 from __future__ import annotations
@@ -12,182 +13,225 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from lpasrn_jax.synthetic.pose import View
-from lpasrn_jax.synthetic.scene import MARGIN_X, MARGIN_Y, PLATE_CORNERS, SCENE_HEIGHT, SCENE_WIDTH
+from lpasrn_jax.synthetic.ranges import CameraRanges
+from lpasrn_jax.synthetic.scene import MARGIN_X, MARGIN_Y, PLATE_CORNERS
 
 _GAMMA = 2.2
+_FINE_HEIGHT = 120  # at least as many rows of light are computed for a frame, so that a plate keeps what its scene shows
 
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """One camera at one time of day: what the frames of a track have in common.
+    """One camera at one time of day: what the frames of a track have in common. Lengths are in pixels of a frame.
 
     Args:
-      exposure: linear level that the mean of the plate comes to; 1 is the sensor's full well.
-      white_balance: gain of R, G and B.
+      level: grey level that the plate's sheet comes to; above 255 it is burnt out.
+      white_balance: linear gain of R, G and B.
       contrast: exponent of the tone curve after gamma; 1 leaves it.
-      softness: how far out of focus, 0 to 1 in the range of `Quality.defocus`.
-      noise_gain: factor on the sensor's noise.
+      veil: share of the light that lens, mist or rain scatter into the picture.
+      defocus: standard deviation of the blur.
+      motion: length of the smear, x and y.
+      noise: standard deviation on a sheet of level 140 or more, in grey levels; in darker pictures in proportion less.
       sharpening: weight of the unsharp mask.
+      halo_radius: standard deviation of the unsharp mask's blur.
+      demosaic: colours are sampled through a Bayer filter at the frame's resolution.
+      denoise: weak differences between neighbours are smoothed away.
       monochrome: an infrared camera's picture.
-      veil: share of the light that mist or rain scatters into the picture.
-      rain: streaks for each 1000 square pixels of a frame.
-      bloom: share of the light that spreads around bright places at night.
+      lamp: centre (fractions of width and height) and radius (of the width) of a lamp's light; None by day.
+      bloom: share of the light that spreads around bright places.
+      rain: streaks per 1000 square pixels.
     """
 
-    exposure: float
-    white_balance: tuple[float, float, float]
-    contrast: float
-    softness: float
-    noise_gain: float
-    sharpening: float
-    monochrome: bool = False
+    level: float
+    white_balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    contrast: float = 1.0
     veil: float = 0.0
-    rain: float = 0.0
+    defocus: float = 0.3
+    motion: tuple[float, float] = (0.0, 0.0)
+    noise: float = 0.0
+    sharpening: float = 0.0
+    halo_radius: float = 1.0
+    demosaic: bool = False
+    denoise: bool = False
+    monochrome: bool = False
+    lamp: tuple[float, float, float] | None = None
     bloom: float = 0.0
+    rain: float = 0.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Quality:
-    """What tells a far frame from a near one; lengths in pixels of the frame.
-
-    Args:
-      oversampling: optics are computed on a grid this many times finer than the sensor.
-      scene_scale: size at which the scene is sampled; about the plate's height on the fine grid over its height in the scene.
-      defocus: range of the blur's standard deviation.
-      motion: longest smear.
-      shot_noise, read_noise: variance at full well and standard deviation in the dark.
-      jpeg: range of the JPEG quality.
-    """
-
-    oversampling: int
-    scene_scale: float
-    defocus: tuple[float, float]
-    motion: float
-    shot_noise: float
-    read_noise: float
-    jpeg: tuple[int, int]
-
-
-LR = Quality(4, 0.5, (0.15, 0.7), 1.5, 1e-3, 4e-3, (45, 95))
-HR = Quality(3, 0.65, (0.15, 0.5), 0.7, 1.5e-4, 1.5e-3, (85, 97))
-
-
-def random_camera(rng: np.random.Generator, *, adverse: bool) -> Camera:
-    """A camera by day, or (`adverse`) at night, in rain, or both."""
-    warmth, tint = rng.normal(0, 0.1), rng.normal(0, 0.04)
-    settings = {
-        "exposure": float(np.exp(rng.uniform(np.log(0.07), np.log(0.6)))),
-        "white_balance": tuple(float(v) for v in np.exp([warmth, tint, -warmth])),
-        "contrast": rng.uniform(0.9, 1.45),
-        "softness": rng.random(),
-        "noise_gain": float(np.exp(rng.normal(0, 0.4))),
-        "sharpening": max(0.0, rng.normal(0.2, 0.35)),
-    }
+def random_camera(ranges: CameraRanges, rng: np.random.Generator, *, adverse: bool) -> Camera:
+    """A camera of LR frames by day, or (`adverse`) at night, in rain, or both."""
+    warmth, tint = ranges.warmth.signed(rng), ranges.tint.draw(rng)
+    length, angle = ranges.motion.draw(rng), rng.uniform(0, np.pi)
+    camera = Camera(
+        level=ranges.level.draw(rng),
+        white_balance=tuple(float(v) for v in np.exp([warmth, tint, -warmth])),
+        contrast=ranges.contrast.draw(rng),
+        veil=ranges.veil.draw(rng),
+        defocus=ranges.defocus.draw(rng),
+        motion=(length * np.cos(angle), length * np.sin(angle)),
+        noise=ranges.noise.draw(rng),
+        sharpening=ranges.sharpening.draw(rng),
+        halo_radius=ranges.halo_radius.draw(rng),
+        demosaic=bool(rng.random() < ranges.demosaic),
+        denoise=bool(rng.random() < ranges.denoise),
+    )
     if not adverse:
-        return Camera(**settings, veil=rng.beta(1, 25))
-    kind = rng.choice(("night", "rain", "rainy night"))
+        return camera
+    changes = {}
+    kind = str(rng.choice(("night", "rain", "rainy night")))
     if "night" in kind:
-        settings["exposure"] = float(np.exp(rng.uniform(np.log(0.03), np.log(0.35))))
-        settings["noise_gain"] *= rng.uniform(1.2, 2.5)
-        settings |= {"bloom": rng.uniform(0, 0.35), "monochrome": bool(rng.random() < 0.3)}
+        changes = {
+            "level": ranges.night_level.draw(rng),
+            "noise": ranges.night_noise.draw(rng),
+            "bloom": ranges.bloom.draw(rng),
+            "monochrome": bool(rng.random() < ranges.infrared),
+        }
+        if rng.random() < ranges.lamp:
+            changes["lamp"] = (rng.uniform(0, 1), rng.uniform(0, 1), rng.uniform(0.3, 1.5))
     if "rain" in kind:
-        settings |= {"rain": rng.uniform(2, 14), "veil": rng.uniform(0.02, 0.3)}
-    return Camera(**settings)
+        changes |= {"rain": ranges.rain.draw(rng), "veil": ranges.rain_veil.draw(rng)}
+    return dataclasses.replace(camera, **changes)
 
 
-def linear_scene(scene: Float[np.ndarray, "sh sw 3"], quality: Quality) -> Float[np.ndarray, "h w 3"]:
-    """The scene in linear light, reduced to the size that frames of a quality are sampled from."""
-    small = cv2.resize(scene, None, fx=quality.scene_scale, fy=quality.scene_scale, interpolation=cv2.INTER_AREA)
-    return small**_GAMMA
+def reference_camera(camera: Camera, ranges: CameraRanges, rng: np.random.Generator) -> Camera:
+    """The camera of the HR frames: the same light and colours, but near, sharp and with little noise."""
+    length, angle = ranges.hr_motion.draw(rng), rng.uniform(0, np.pi)
+    return dataclasses.replace(
+        camera,
+        defocus=ranges.hr_defocus.draw(rng),
+        motion=(length * np.cos(angle), length * np.sin(angle)),
+        noise=ranges.hr_noise.draw(rng),
+        sharpening=0.5 * camera.sharpening,
+        demosaic=False,
+        denoise=False,
+    )
 
 
-def capture(
-    light: Float[np.ndarray, "h w 3"], view: View, camera: Camera, quality: Quality, rng: np.random.Generator
-) -> UInt8[np.ndarray, "fh fw 3"]:
-    """One frame.
-
-    Args:
-      light: result of `linear_scene` for the same quality.
-      view: the frame's size and where the plate's corners go.
-      camera: common to the frames of a track.
-      quality: `LR` or `HR`.
-      rng: draws this frame's blur, noise and rain.
-
-    Returns:
-      uint8 RGB of the view's size, before it is written to a file.
-    """
-    image = _warp(light, view, quality)
-    image *= np.float32(camera.white_balance) * np.float32(_gain(light, camera) * rng.normal(1, 0.04))
-    image = _weather(image, camera, quality.oversampling, rng)
-    image = _blur(image, camera, quality, rng)
-    image = cv2.resize(image, (view.width, view.height), interpolation=cv2.INTER_AREA)
-    variance = camera.noise_gain * (quality.shot_noise * np.maximum(image, 0) + camera.noise_gain * quality.read_noise**2)
-    image += np.sqrt(variance) * rng.standard_normal(image.shape, dtype=np.float32)
-    return _develop(image, camera)
+def flicker(camera: Camera, ranges: CameraRanges, rng: np.random.Generator) -> Camera:
+    """The camera at one moment: exposure and blur change from frame to frame."""
+    return dataclasses.replace(
+        camera,
+        level=camera.level * (1 + ranges.flicker.signed(rng)),
+        defocus=camera.defocus * (1 + ranges.refocus.signed(rng)),
+        motion=tuple(m * rng.uniform(0.6, 1.4) for m in camera.motion),
+    )
 
 
-def compress(image: UInt8[np.ndarray, "h w 3"], quality: Quality, rng: np.random.Generator) -> bytes:
-    """The frame as JPEG bytes, of a quality drawn from the range."""
-    level = int(rng.integers(quality.jpeg[0], quality.jpeg[1] + 1))
-    return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, level])[1].tobytes()
+def linear_scene(scene: Float[np.ndarray, "sh sw 3"], camera: Camera) -> Float[np.ndarray, "sh sw 3"]:
+    """The scene in linear light and in the camera's colours, of which 1 is the level of a burnt-out pixel."""
+    light = cv2.pow(scene, _GAMMA)
+    sheet = max(_sheet_level(light), 1e-3)
+    light *= np.float32(camera.white_balance) / np.float32(np.mean(camera.white_balance) * sheet)
+    return light
 
 
-def _warp(light: np.ndarray, view: View, quality: Quality) -> np.ndarray:
-    fine = quality.oversampling
-    source = np.float32((PLATE_CORNERS + 0.5) * quality.scene_scale - 0.5)
-    target = np.float32((view.corners + 0.5) * fine - 0.5)
-    matrix = cv2.getPerspectiveTransform(source, target)
-    size = (view.width * fine, view.height * fine)
-    return cv2.warpPerspective(light, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _gain(light: np.ndarray, camera: Camera) -> float:
-    """Automatic exposure on the plate."""
-    h, w, _ = light.shape
-    y, x = h * MARGIN_Y // SCENE_HEIGHT, w * MARGIN_X // SCENE_WIDTH
-    return camera.exposure / max(float(light[y : h - y, x : w - x].mean()), 1e-3)
-
-
-def _weather(image: np.ndarray, camera: Camera, fine: int, rng: np.random.Generator) -> np.ndarray:
-    h, w, _ = image.shape
-    if camera.bloom:
-        image += camera.bloom * cv2.GaussianBlur(np.maximum(image - 0.2, 0), (0, 0), 2.5 * fine)
-        x, y = rng.uniform(0, w), rng.uniform(0, h)
-        distance = np.hypot(np.arange(w) - x, np.arange(h)[:, None] - y) / (w * rng.uniform(0.3, 1.5))
-        image *= (0.5 + np.exp(-(distance**2)))[..., None].astype(np.float32)  # the lamp lights a part of the car
+def see(
+    light: Float[np.ndarray, "sh sw 3"], view: View, camera: Camera, rng: np.random.Generator
+) -> Float[np.ndarray, "fh fw 3"]:
+    """The light that falls on the sensor for one view, on a grid several times finer than the frame, before blur."""
+    factor = max(1, round(_FINE_HEIGHT / view.height))
+    size = (view.width * factor, view.height * factor)
+    target = np.float32((view.corners + 0.5) * factor - 0.5)
+    matrix = cv2.getPerspectiveTransform(PLATE_CORNERS, target)
+    image = cv2.warpPerspective(light, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if camera.lamp is not None or camera.bloom:
+        image = _night(image, camera)
     if camera.rain:
-        streaks = np.zeros((h, w), np.float32)
-        lean = rng.normal(0, 0.15)
-        for _ in range(rng.poisson(camera.rain * h * w / (1000 * fine**2))):
-            x, y, length = rng.uniform(0, w), rng.uniform(-0.3 * h, h), rng.uniform(0.1, 0.6) * h
-            end = (round(x + lean * length), round(y + length))
-            cv2.line(streaks, (round(x), round(y)), end, float(rng.uniform(0.1, 0.5)), int(rng.integers(1, fine)))
-        streaks = cv2.GaussianBlur(streaks, (0, 0), 0.3 * fine)[..., None]
-        image += streaks * (image.mean() * 1.5 - image * 0.5)
-    return image + camera.veil * (np.float32(camera.exposure) - image)
+        image = _rain(image, camera, view, rng)
+    return image
 
 
-def _blur(image: np.ndarray, camera: Camera, quality: Quality, rng: np.random.Generator) -> np.ndarray:
-    fine = quality.oversampling
-    softness = np.clip(camera.softness + rng.normal(0, 0.2), 0, 1)
-    image = cv2.GaussianBlur(image, (0, 0), fine * float(np.interp(softness, (0, 1), quality.defocus)))
-    length = fine * quality.motion * rng.uniform(0, 1) ** 2
-    if length < 1:
+def record(
+    image: Float[np.ndarray, "fh fw 3"], size: tuple[int, int], camera: Camera, rng: np.random.Generator
+) -> UInt8[np.ndarray, "h w 3"]:
+    """One frame of (height, width) `size` from the light of `see`: blur, sampling, noise and development; RGB."""
+    height, width = size
+    pixel = image.shape[0] / height
+    image = cv2.GaussianBlur(image, (0, 0), max(camera.defocus * pixel, 0.1))
+    image = _smear(image, np.array(camera.motion) * pixel)
+    image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    level = float(camera.level / 255) ** _GAMMA
+    if camera.veil:
+        image += np.float32(camera.veil) * (np.float32(0.7) - image)
+    image *= np.float32(level)
+    return _develop(_expose(image, camera, level, rng), camera)
+
+
+def _sheet_level(light: np.ndarray) -> float:
+    """Linear brightness of the plate: of its brighter parts, be they sheet or ink."""
+    h, w, _ = light.shape
+    plate = light[MARGIN_Y : h - MARGIN_Y : 3, MARGIN_X : w - MARGIN_X : 3].mean(2)
+    return float(np.percentile(plate, 70))
+
+
+def _night(image: np.ndarray, camera: Camera) -> np.ndarray:
+    h, w, _ = image.shape
+    if camera.lamp is not None:
+        x, y, radius = camera.lamp
+        across = np.exp(-(((np.arange(w, dtype=np.float32) / w - x) / radius) ** 2))
+        down = np.exp(-(((np.arange(h, dtype=np.float32)[:, None] - y * h) / (w * radius)) ** 2))
+        image *= (0.4 + 0.8 * across * down)[..., None]
+    if camera.bloom:
+        small = cv2.resize(np.maximum(image - 0.3, 0), (max(w // 4, 1), max(h // 4, 1)), interpolation=cv2.INTER_AREA)
+        image += camera.bloom * cv2.resize(cv2.GaussianBlur(small, (0, 0), h / 32), (w, h), interpolation=cv2.INTER_LINEAR)
+    return image
+
+
+def _rain(image: np.ndarray, camera: Camera, view: View, rng: np.random.Generator) -> np.ndarray:
+    h, w, _ = image.shape
+    fine = h / view.height
+    streaks = np.zeros((h, w), np.float32)
+    lean = rng.normal(0, 0.15)
+    for _ in range(rng.poisson(camera.rain * 20 * 20 * w / h / 1000)):
+        x, y, length = rng.uniform(0, w), rng.uniform(-0.3 * h, h), rng.uniform(0.1, 0.6) * h
+        end = (round(x + lean * length), round(y + length))
+        cv2.line(streaks, (round(x), round(y)), end, float(rng.uniform(0.1, 0.5)), int(rng.integers(1, 1 + max(h // 30, 1))))
+    streaks = cv2.GaussianBlur(streaks, (0, 0), max(0.3 * fine, h / 80))[..., None]
+    return image + streaks * (image.mean() * np.float32(1.5) - image * np.float32(0.5))
+
+
+def _smear(image: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    if np.hypot(*motion) < 1:
         return image
-    reach = int(np.ceil(length / 2))
-    angle = rng.uniform(0, np.pi)
-    step = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+    reach = int(np.ceil(np.abs(motion).max() / 2))
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.uint8)
-    start, end = (np.round((reach + sign * step) * 16).astype(int) for sign in (-1, 1))
+    start, end = (np.round((reach + sign * motion / 2) * 16).astype(int) for sign in (-1, 1))
     cv2.line(kernel, start.tolist(), end.tolist(), 255, 1, cv2.LINE_AA, 4)
     kernel = kernel.astype(np.float32)
     return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE)
 
 
-def _develop(image: np.ndarray, camera: Camera) -> np.ndarray:
+def _expose(image: np.ndarray, camera: Camera, level: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise whose variance grows with the light, and the colour filter in front of the sensor."""
     if camera.monochrome:
         image = np.repeat(image.mean(2, keepdims=True), 3, axis=2)
-    image = np.clip(image, 0, 1) ** np.float32(camera.contrast / _GAMMA)
+    if not camera.noise:
+        return image
+    usual = max(0.7 * level, 1e-4)
+    noise = camera.noise * float(np.clip(camera.level / 140, 0.4, 1))
+    deviation = noise / 255 * _GAMMA * usual ** (1 - 1 / _GAMMA)  # the tone curve's slope, undone
+    scale = np.sqrt((np.maximum(image, 0) + 0.1 * usual) * np.float32(deviation**2 / (1.1 * usual)))
+    channels = 1 if camera.monochrome else 3
+    return image + scale * rng.standard_normal((*image.shape[:2], channels), dtype=np.float32)
+
+
+def _develop(image: np.ndarray, camera: Camera) -> np.ndarray:
+    image = np.clip(image, 0, 1)
+    image = cv2.pow(image, camera.contrast / _GAMMA)
+    if camera.demosaic and not camera.monochrome:
+        image = _demosaic(image)
+    if camera.denoise:
+        image = cv2.bilateralFilter(image, 5, 0.12, 1.2)
     if camera.sharpening:
-        image += camera.sharpening * (image - cv2.GaussianBlur(image, (0, 0), 1))
-    return np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+        image = image + np.float32(camera.sharpening) * (image - cv2.GaussianBlur(image, (0, 0), camera.halo_radius))
+    return cv2.convertScaleAbs(np.maximum(image, 0), alpha=255)
+
+
+def _demosaic(image: np.ndarray) -> np.ndarray:
+    """One colour per pixel, as a Bayer filter lets through, and the others interpolated."""
+    levels = np.rint(image * 65535).astype(np.uint16)
+    mosaic = levels[..., 1].copy()
+    mosaic[::2, ::2] = levels[::2, ::2, 0]
+    mosaic[1::2, 1::2] = levels[1::2, 1::2, 2]
+    return cv2.cvtColor(mosaic, cv2.COLOR_BayerRGGB2RGB).astype(np.float32) / 65535

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-PIXELS_PER_MM = 1.2
+PIXELS_PER_MM = 0.8
 WIDTH_MM, HEIGHT_MM = 400.0, 130.0
 WIDTH, HEIGHT = round(WIDTH_MM * PIXELS_PER_MM), round(HEIGHT_MM * PIXELS_PER_MM)
 

@@ -1,4 +1,4 @@
-"""Draws a plate as it leaves the press, 400 x 130 mm: one renderer a layout, and a plain one for any other layout."""
+"""A plate as it leaves the press, 400 x 130 mm: one renderer per layout, and a plain one for any other layout."""
 
 from __future__ import annotations
 
@@ -8,44 +8,33 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from lpasrn_jax.plates import LETTER
+from lpasrn_jax.synthetic import details
 from lpasrn_jax.synthetic.canvas import WIDTH_MM, Colour, Plate, blank, blend, fill_rectangle, px
-from lpasrn_jax.synthetic.details import draw_bolts, draw_border, draw_city, draw_code, draw_film, draw_flag, draw_seal
 from lpasrn_jax.synthetic.glyphs import FE, MANDATORY, Glyph
+from lpasrn_jax.synthetic.ranges import LetteringRanges, PlateRanges
 from lpasrn_jax.synthetic.typeface import Style, glyph_mask, text_mask
 
-_GREY, _WHITE, _BLACK, _RED, _BLUE, _GREEN = (
+# Left, top, right and bottom of what characters may cover, as fractions of the plate.
+TEXT_BOX = (0.025, 0.19, 0.975, 0.94)
+
+_WHITE, _RED, _BLUE, _GREEN, _GOLD, _SILVER = (
     np.array(c, np.float32) / 255
-    for c in ((196, 198, 194), (240, 241, 238), (28, 28, 30), (168, 28, 34), (22, 58, 140), (30, 110, 62))
+    for c in ((238, 239, 236), (150, 30, 34), (22, 58, 140), (30, 110, 62), (180, 140, 40), (140, 142, 145))
 )
+_GREY_BLUE = np.float32([0.8, 1.0, 1.12])  # the hue that dark ink fades to
+_FARTHEST_MM = 366.0  # between the centres of the first and the last character
+_MARGIN_MM = 17.0
 
 
-@dataclasses.dataclass(frozen=True)
-class Lettering:
-    """Where the characters of a layout stand.
-
-    Args:
-      face: the glyphs.
-      top_mm, cap_mm: upper edge and height of the characters.
-      left_mm, right_mm: the centres of the first and the last character lie between these.
-      gap_mm: extra distance between the first group and the rest, 0 for none.
-    """
-
-    face: Mapping[str, Glyph]
-    top_mm: float
-    cap_mm: float
-    left_mm: float
-    right_mm: float
-    gap_mm: float
-
-
-def draw_plate(text: str, layout: str, pattern: str, rng: np.random.Generator) -> Plate:
+def draw_plate(text: str, layout: str, pattern: str, ranges: PlateRanges, rng: np.random.Generator) -> Plate:
     """A new plate, without dirt or light.
 
     Args:
-      text: the characters, one a slot.
-      layout: `Brazilian` (grey or red, a dot between the groups), `Mercosur` (white, blue band), any other name: plain.
-      pattern: the layout's pattern, `L` or `N` a slot; the dot or gap follows its first run of letters.
-      rng: draws the colours, the face's proportions, the city and the positions of the bolts.
+      text: the characters, one per slot.
+      layout: `Brazilian` (grey and other colours, a dot between the groups), `Mercosur` (white, blue band), or any other: plain.
+      pattern: the layout's pattern, `L` or `N` per slot; the dot or gap follows its first run of letters.
+      ranges: colours, proportions and details.
+      rng: draws from the ranges.
 
     Returns:
       float32 [h, w, 3] RGB in [0, 1].
@@ -53,96 +42,136 @@ def draw_plate(text: str, layout: str, pattern: str, rng: np.random.Generator) -
     Raises:
       ValueError: for a character without a glyph.
     """
-    return _RENDERERS.get(layout, _draw_plain)(text, pattern, rng)
+    return _RENDERERS.get(layout, _draw_plain)(text, pattern, ranges, rng)
 
 
-def _draw_brazilian(text: str, pattern: str, rng: np.random.Generator) -> Plate:
-    commercial = rng.random() < 0.12
-    ground = _RED if commercial else _GREY + np.float32(rng.uniform(-0.08, 0.1))
-    ink = _WHITE if commercial else _BLACK + np.float32(rng.uniform(-0.06, 0.06))
+def _draw_brazilian(text: str, pattern: str, ranges: PlateRanges, rng: np.random.Generator) -> Plate:
+    ground, ink = _brazilian_colours(ranges, rng)
     plate = blank(ground)
-    draw_border(plate, ground * rng.uniform(0.72, 0.95), inset_mm=rng.uniform(3, 6))
-    if not commercial and rng.random() < 0.5:
-        draw_film(plate, rng)
-    draw_city(plate, ground, ink, rng)
-    style = Style(
-        weight=rng.uniform(0.15, 0.2),
-        width=rng.uniform(0.58, 0.66),
-        corner=rng.uniform(0.13, 0.24),
-        slant=rng.normal(0, 0.008),
-    )
-    lettering = Lettering(MANDATORY, top_mm=rng.uniform(45, 49), cap_mm=63, left_mm=36, right_mm=364, gap_mm=24)
-    centres = _draw_characters(plate, text, pattern, lettering, style, ink, rng)
+    if rng.random() < ranges.film:
+        details.draw_film(plate, ranges.film_strength, rng)
+    details.draw_rim(plate, ground, rng)
+    details.draw_city(plate, ground, ink, rng)
+    row = _Row.draw(ranges.brazilian, text, pattern, rng)
+    row.press(plate, MANDATORY, ground, ink, ranges, rng)
     group = _first_group(pattern)
-    if group < len(text):
-        dot = (centres[group - 1] + centres[group]) / 2
-        size = rng.uniform(4, 6.5)
-        fill_rectangle(plate, (dot - size, 78 - size, dot + size, 78 + size), ink)
-    draw_bolts(plate, rng)
-    if rng.random() < 0.7:
-        draw_seal(plate, rng)
+    if 0 < group < len(text):
+        dot = (row.centres_mm[group - 1] + row.centres_mm[group]) / 2 + rng.normal(0, 1)
+        y, half_width, half_height = row.middle_mm + rng.normal(0, 1.5), rng.uniform(4, 6.5), rng.uniform(4, 6)
+        fill_rectangle(plate, (dot - half_width, y - half_height, dot + half_width, y + half_height), ink)
+    details.draw_bolts(plate, ranges.bolts, ranges.slots, rng)
+    if rng.random() < ranges.seal:
+        details.draw_seal(plate, rng)
     return plate
 
 
-def _draw_mercosur(text: str, pattern: str, rng: np.random.Generator) -> Plate:
-    ground = _WHITE - np.float32(rng.uniform(0, 0.07))
-    ink = (_BLACK, _RED, _BLUE, _GREEN)[rng.choice(4, p=(0.82, 0.08, 0.05, 0.05))]
+def _brazilian_colours(ranges: PlateRanges, rng: np.random.Generator) -> tuple[Colour, Colour]:
+    """Sheet and ink of a random category."""
+    names, shares = zip(*ranges.brazilian_categories, strict=True)
+    category = rng.choice(names, p=shares)
+    dark = np.clip(ranges.ink.draw(rng) * (1 + rng.random() * (_GREY_BLUE - 1)), 0, 1).astype(np.float32)
+    white = np.float32(ranges.white.draw(rng)) * np.float32([1, 1, rng.uniform(0.94, 1.02)])
+    if category == "private":
+        return np.float32(ranges.grey.draw(rng) * rng.uniform(0.97, 1.03, 3)), dark
+    faded = np.float32(rng.uniform(0.75, 1.25))
+    return {
+        "commercial": (_RED * faded, white),
+        "official": (white, dark),
+        "learner": (white, _RED * faded),
+        "collector": (dark, _SILVER * faded),
+        "test": (_GREEN * faded, white),
+        "diplomatic": (_BLUE * faded, white),
+    }[str(category)]
+
+
+def _draw_mercosur(text: str, pattern: str, ranges: PlateRanges, rng: np.random.Generator) -> Plate:
+    ground = np.float32(ranges.white.draw(rng)) * np.float32([1, 1, rng.uniform(0.95, 1.02)])
+    names, shares = zip(*ranges.mercosur_categories, strict=True)
+    dark = np.float32(ranges.ink.draw(rng)) * (1 + rng.random() * (_GREY_BLUE - 1))
+    inks = {"private": dark, "commercial": _RED, "official": _BLUE, "test": _GREEN, "diplomatic": _GOLD, "collector": _SILVER}
+    ink = np.float32(inks[str(rng.choice(names, p=shares))])
     plate = blank(ground)
-    draw_border(plate, ink, inset_mm=1.5)
-    band = _BLUE * rng.uniform(0.8, 1.2)
-    fill_rectangle(plate, (3, 3, WIDTH_MM - 3, rng.uniform(29, 32)), band)
-    style = Style(weight=0.15, width=0.75)
-    blend(plate, text_mask("BRASIL", MANDATORY, style, px(14), 0.3), _WHITE, (200, 17))
-    fill_rectangle(plate, (12, 8, 34, 25), _BLUE * 0.7)  # the emblem of the union
-    draw_flag(plate, (364, 8, 388, 25))
-    draw_code(plate, (11, 38, 31, 58), rng)
-    blend(plate, text_mask("BR", MANDATORY, Style(0.17, 0.65), px(12)), _BLACK, (21, 110))
-    style = Style(
-        weight=rng.uniform(0.14, 0.17), width=rng.uniform(0.56, 0.62), corner=rng.uniform(0.16, 0.25), slant=rng.normal(0, 0.006)
-    )
-    lettering = Lettering(FE, top_mm=rng.uniform(43, 47), cap_mm=65, left_mm=58, right_mm=366, gap_mm=rng.uniform(6, 12))
-    _draw_characters(plate, text, pattern, lettering, style, ink, rng)
+    if rng.random() < ranges.film:
+        details.draw_film(plate, ranges.film_strength, rng)
+    _draw_band(plate, rng)
+    details.draw_code(plate, (11, 38, 31, 58), rng)
+    blend(plate, text_mask("BR", MANDATORY, Style(0.17, 0.65), px(12)), np.float32(0.1), (21, 110))
+    row = _Row.draw(ranges.mercosur, text, pattern, rng)
+    row.press(plate, FE, ground, ink, ranges, rng)
     if rng.random() < 0.6:
-        draw_bolts(plate, rng)
+        details.draw_bolts(plate, ranges.bolts, 0.3, rng)
     return plate
 
 
-def _draw_plain(text: str, pattern: str, rng: np.random.Generator) -> Plate:
-    plate = blank(_WHITE - np.float32(rng.uniform(0, 0.15)))
-    draw_border(plate, _BLACK, inset_mm=rng.uniform(2, 5))
-    style = Style(weight=rng.uniform(0.13, 0.165), width=rng.uniform(0.56, 0.62), corner=rng.uniform(0.14, 0.25))
-    lettering = Lettering(MANDATORY, top_mm=30, cap_mm=70, left_mm=36, right_mm=364, gap_mm=12)
-    _draw_characters(plate, text, pattern, lettering, style, _BLACK, rng)
+def _draw_band(plate: Plate, rng: np.random.Generator) -> None:
+    """The blue band: the union's emblem, the country's name and its flag."""
+    blue = _BLUE * rng.uniform(0.75, 1.3, 3).astype(np.float32)
+    inset = rng.uniform(0, 3)
+    bottom = rng.uniform(28, 33)
+    fill_rectangle(plate, (inset, inset, WIDTH_MM - inset, bottom), blue)
+    name = text_mask("BRASIL", MANDATORY, Style(weight=0.17, width=rng.uniform(0.6, 0.8)), px(rng.uniform(12, 16)), 0.3)
+    blend(plate, name, np.float32(rng.uniform(0.8, 1)), (200 + rng.normal(0, 4), bottom / 2 + 1))
+    emblem = np.float32([[0.2, 0.35, 0.7], [0.75, 0.8, 0.85], [0.15, 0.5, 0.4]])[rng.integers(3)]
+    fill_rectangle(plate, (12, 7, rng.uniform(28, 38), 25), emblem)
+    left = rng.uniform(358, 366)
+    details.draw_flag(plate, (left, 7, left + 25, 25))
+
+
+def _draw_plain(text: str, pattern: str, ranges: PlateRanges, rng: np.random.Generator) -> Plate:
+    ground = np.float32(ranges.grey.draw(rng) * rng.uniform(0.95, 1.05, 3))
+    ink = np.float32(ranges.ink.draw(rng))
+    plate = blank(ground)
+    details.draw_border(plate, ink, inset_mm=rng.uniform(2, 5))
+    _Row.draw(ranges.plain, text, pattern, rng).press(plate, MANDATORY, ground, ink, ranges, rng)
     return plate
 
 
-_RENDERERS: dict[str, Callable[[str, str, np.random.Generator], Plate]] = {
+_RENDERERS: dict[str, Callable[[str, str, PlateRanges, np.random.Generator], Plate]] = {
     "Brazilian": _draw_brazilian,
     "Mercosur": _draw_mercosur,
 }
 
 
-def _draw_characters(
-    plate: Plate, text: str, pattern: str, lettering: Lettering, style: Style, ink: Colour, rng: np.random.Generator
-) -> list[float]:
-    """Presses the text and returns the centre of each character, in mm."""
-    group = _first_group(pattern)
-    gap = lettering.gap_mm if 0 < group < len(text) else 0.0
-    span = lettering.right_mm - lettering.left_mm
-    pitch = min((span - gap) / max(len(text) - 1, 1), 60.0)
-    left = lettering.left_mm + (span - gap - pitch * (len(text) - 1)) / 2
-    widest = style.width * lettering.cap_mm
-    if widest > 0.88 * pitch:  # a long text: narrower characters, the same height
-        style = dataclasses.replace(style, width=0.88 * pitch / lettering.cap_mm)
-    middle = lettering.top_mm + lettering.cap_mm / 2
-    emboss = rng.uniform(-0.25, 0.5)
-    centres = [left + i * pitch + gap * (i >= group) for i in range(len(text))]
-    for character, centre in zip(text, centres, strict=True):
-        mask = glyph_mask(character, lettering.face, style, px(lettering.cap_mm))
-        position = (centre + rng.normal(0, 0.6), middle + rng.normal(0, 0.5))
-        blend(plate, mask * abs(emboss), np.float32(emboss > 0), (position[0] + 1.2, position[1] + 1.2))  # the raised edge
-        blend(plate, mask, ink, position)
-    return centres
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    """A row of characters: their style and where they stand."""
+
+    text: str
+    style: Style
+    cap_mm: float
+    middle_mm: float
+    centres_mm: list[float]
+
+    @classmethod
+    def draw(cls, ranges: LetteringRanges, text: str, pattern: str, rng: np.random.Generator) -> _Row:
+        cap = ranges.cap_mm.draw(rng)
+        style = Style(ranges.weight.draw(rng), ranges.width.draw(rng), ranges.corner.draw(rng), ranges.slant.signed(rng))
+        pitch, group_pitch = ranges.pitch.draw(rng) * cap, ranges.group_pitch.draw(rng) * cap
+        group = _first_group(pattern)
+        steps = np.full(max(len(text) - 1, 0), pitch)
+        if 0 < group < len(text):
+            steps[group - 1] = group_pitch
+        room = _FARTHEST_MM - style.width * cap
+        squeeze = min(1.0, room / max(steps.sum(), 1e-6))
+        if squeeze < 1:  # a long text: narrower characters, the same height
+            steps *= squeeze
+            style = dataclasses.replace(style, width=min(style.width, 0.88 * squeeze * pitch / cap))
+        reach = steps.sum() / 2 + style.width * cap / 2 * 1.1
+        centre = np.clip(ranges.centre_mm.draw(rng), *sorted((_MARGIN_MM + reach, WIDTH_MM - _MARGIN_MM - reach)))
+        centres = centre - steps.sum() / 2 + np.concatenate([[0.0], np.cumsum(steps)])
+        return cls(text, style, cap, ranges.top_mm.draw(rng) + cap / 2, centres[: len(text)].tolist())
+
+    def press(
+        self, plate: Plate, face: Mapping[str, Glyph], ground: Colour, ink: Colour, ranges: PlateRanges, rng: np.random.Generator
+    ) -> None:
+        """Presses the characters into the sheet: an edge in the light, one in shadow, and the ink."""
+        strength, side = ranges.emboss.draw(rng), rng.choice((-1, 1))
+        for character, centre in zip(self.text, self.centres_mm, strict=True):
+            mask = glyph_mask(character, face, self.style, px(self.cap_mm))
+            x, y = centre + ranges.place_mm.signed(rng), self.middle_mm + ranges.place_mm.signed(rng)
+            blend(plate, mask * strength, np.float32(1), (x + 1.3 * side, y + 1.3))
+            blend(plate, mask * strength * 0.6, ground * np.float32(0.5), (x - 1.3 * side, y - 1.3))
+            blend(plate, mask, ink, (x, y))
 
 
 def _first_group(pattern: str) -> int:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 
+import cv2
 import numpy as np
 from jaxtyping import Float
 
 from lpasrn_jax.synthetic.canvas import HEIGHT_MM, WIDTH_MM
+from lpasrn_jax.synthetic.plate import TEXT_BOX
+from lpasrn_jax.synthetic.ranges import PoseRanges
 
 FRAMES = 5  # of each resolution
-LR_HEIGHTS, LR_WIDTHS = (18, 21), (34, 60)
-HR_HEIGHTS, HR_WIDTHS = (33, 35), (64, 100)
+_UNIT = np.float32([[0, 0], [1, 0], [1, 1], [0, 1]])
+_TEXT = np.float32([[[TEXT_BOX[i], TEXT_BOX[j]]] for i, j in ((0, 1), (2, 1), (2, 3), (0, 3))])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,51 +29,68 @@ class View:
     width: int
     corners: Float[np.ndarray, "4 2"]
 
-
-def approach(rng: np.random.Generator) -> tuple[list[View], list[View]]:
-    """LR and HR views of a passing car: the plate turns and grows, each frame is cropped a little differently.
-
-    Returns:
-      `FRAMES` LR views, then `FRAMES` HR views of later moments.
-    """
-    yaw, pitch, roll = rng.uniform(-38, 38), rng.uniform(-4, 20), rng.normal(0, 3)
-    turn = rng.normal(0, (5, 2, 0.6))
-    distance = rng.uniform(5, 20)
-    margins = rng.uniform(0.05, 0.16, 4)
-    views = []
-    for moment in range(2 * FRAMES):
-        progress = moment / (2 * FRAMES - 1)
-        angles = np.array([yaw, pitch, roll]) + turn * progress + rng.normal(0, (0.7, 0.5, 0.3))
-        outline = _project(*np.deg2rad(angles), distance * (1.3 - 0.5 * progress))
-        crop = margins * rng.uniform(0.7, 1.3, 4)
-        high_resolution = moment >= FRAMES
-        heights, widths = (HR_HEIGHTS, HR_WIDTHS) if high_resolution else (LR_HEIGHTS, LR_WIDTHS)
-        growth = (moment % FRAMES) / (FRAMES - 1)
-        height = heights[0] + growth * (heights[1] - heights[0]) + rng.normal(0, 0.5)
-        views.append(_crop(outline, crop, int(np.clip(round(height), *heights)), widths))
-    return views[:FRAMES], views[FRAMES:]
+    def at_height(self, height: int) -> View:
+        """The same picture with another number of pixels; the corners keep their relative places exactly."""
+        width = max(1, round(self.width * height / self.height))
+        relative = (self.corners + 0.5) / (self.width, self.height)
+        return View(height, width, relative * (width, height) - 0.5)
 
 
-def fixed_crop(rng: np.random.Generator) -> tuple[list[View], list[View]]:
-    """LR and HR views with the plate nearly upright and at the same place of each frame, so that whole frames correspond.
+def passing_car(ranges: PoseRanges, rng: np.random.Generator, *, rectified: bool, aligned: bool) -> tuple[list[View], list[View]]:
+    """LR and HR views of a passing car: the plate turns and grows, and each frame is cropped a little differently.
+
+    Args:
+      ranges: angles, margins and sizes.
+      rng: draws from the ranges.
+      rectified: the corners will be known, so the plate may lie anywhere in its frame. If False, it lies at nearly the same
+        relative place in every frame, so that whole frames correspond.
+      aligned: HR frame k shows the moment of LR frame k, with the same crop. If False, HR frames are later moments.
 
     Returns:
       `FRAMES` LR views and `FRAMES` HR views.
     """
-    angles = np.deg2rad([rng.uniform(-30, 30), rng.uniform(0, 12), rng.normal(0, 1.2)])
-    outline = _project(*angles, rng.uniform(8, 20))
-    reference = _crop(outline, rng.uniform(0.04, 0.12, 4), 100, (0, 1000))
-    relative = (reference.corners + 0.5) / (reference.width, reference.height)
+    moments = FRAMES if aligned else 2 * FRAMES
+    pictures = (_moving_crops if rectified else _steady_crops)(ranges, moments, rng)
+    usual = ranges.usual_lr_height if rng.random() < ranges.usual_share else ranges.lr_height
+    sides = [np.linalg.norm(view.corners[[3, 2]] - view.corners[[0, 1]], axis=1).mean() / view.height for view in pictures]
+    low, high = int(np.ceil(max(ranges.lr_height.low, ranges.smallest_plate / min(sides)))), round(ranges.lr_height.high)
+    first, growth = usual.draw(rng), ranges.growth.draw(rng)
+    heights = first * growth ** (np.arange(FRAMES) / (FRAMES - 1)) + rng.uniform(-0.5, 0.5, FRAMES)
+    lr = [view.at_height(int(np.clip(round(h), low, high))) for view, h in zip(pictures, heights, strict=False)]
+    base = ranges.hr_height.draw(rng)
+    hr_heights = np.clip(base * growth ** (np.arange(FRAMES) / (FRAMES - 1)), ranges.hr_height.low, ranges.hr_height.high)
+    return lr, [view.at_height(round(h)) for view, h in zip(pictures[-FRAMES:], hr_heights, strict=True)]
 
-    def views(heights: tuple[int, int], widths: tuple[int, int]) -> list[View]:
-        result = []
-        for height in rng.integers(heights[0], heights[1] + 1, FRAMES):
-            width = int(np.clip(round(reference.width / reference.height * height * rng.uniform(0.97, 1.03)), *widths))
-            moved = relative + rng.normal(0, 0.004, 2) + rng.normal(0, 0.002, (4, 2))
-            result.append(View(int(height), width, np.clip(moved, 0.002, 0.998) * (width, height) - 0.5))
-        return result
 
-    return views(LR_HEIGHTS, LR_WIDTHS), views(HR_HEIGHTS, HR_WIDTHS)
+def _moving_crops(ranges: PoseRanges, moments: int, rng: np.random.Generator) -> list[View]:
+    """Views 100 pixels high: angles and distance change steadily, the crop's margins from frame to frame."""
+    angles = np.array([ranges.yaw_degrees.signed(rng), ranges.pitch_degrees.draw(rng), ranges.roll_degrees.signed(rng)])
+    turn = np.array([ranges.turn_degrees.signed(rng), rng.normal(0, 1.5), rng.normal(0, 0.5)])
+    distance = ranges.distance.draw(rng)
+    margin = ranges.known_margin.draw(rng)
+    sides = np.array([ranges.side.draw(rng) for _ in range(4)])
+    views = []
+    for moment in range(moments):
+        progress = moment / (moments - 1)
+        now = angles + turn * progress + rng.normal(0, (0.6, 0.4, 0.25))
+        outline = _project(*np.deg2rad(now), distance * (1.2 - 0.4 * progress))
+        views.append(_crop(outline, margin * sides * rng.uniform(0.8, 1.2, 4)))
+    return views
+
+
+def _steady_crops(ranges: PoseRanges, moments: int, rng: np.random.Generator) -> list[View]:
+    """Views 100 pixels high with the plate at the same place of each, but for about half an LR pixel."""
+    angles = np.array([ranges.yaw_degrees.signed(rng), ranges.pitch_degrees.draw(rng), ranges.roll_degrees.signed(rng)])
+    outline = _project(*np.deg2rad(angles), ranges.distance.draw(rng))
+    margins = ranges.margin.draw(rng) * np.array([ranges.side.draw(rng) for _ in range(4)])
+    reference = _crop(outline, margins)
+    views = []
+    for _ in range(moments):
+        shift = rng.uniform(-2.0, 2.0, 2) + rng.normal(0, 0.3, (4, 2))
+        scale = rng.uniform(0.99, 1.01)
+        corners = (reference.corners - reference.corners.mean(0)) * scale + reference.corners.mean(0) + shift
+        views.append(_keep_text(View(reference.height, reference.width, corners)))
+    return views
 
 
 def _project(yaw: float, pitch: float, roll: float, distance: float) -> np.ndarray:
@@ -86,16 +106,24 @@ def _project(yaw: float, pitch: float, roll: float, distance: float) -> np.ndarr
     return turned[:, :2] / depth
 
 
-def _crop(outline: np.ndarray, margins: np.ndarray, height: int, widths: tuple[int, int]) -> View:
-    """Scales an outline so that it fills a frame but for margins (left, top, right, bottom; fractions of its height).
-
-    The width follows from the outline; where it falls outside `widths`, the frame holds more or less of the surroundings.
-    """
+def _crop(outline: np.ndarray, margins: np.ndarray) -> View:
+    """A frame 100 pixels high around an outline; margins left, top, right, bottom are fractions of its extent in that axis."""
     low, high = outline.min(0), outline.max(0)
     size = high - low
-    left, top, right, bottom = margins * size[1]
-    scale = height / (size[1] + top + bottom)
-    width = int(np.clip(round(scale * (size[0] + left + right)), *widths))
-    spare = width - scale * size[0]
-    corner = np.array([spare * left / (left + right), scale * top])
-    return View(height, width, (outline - low) * scale + corner - 0.5)
+    left, top, right, bottom = margins
+    scale = 100 / (size[1] * (1 + top + bottom))
+    width = max(1, round(scale * size[0] * (1 + left + right)))
+    return View(100, width, (outline - low + size * (left, top)) * scale - 0.5)
+
+
+def _keep_text(view: View) -> View:
+    """The view, moved and shrunk as far as its frame needs to hold every character: a text that is cut off cannot be read."""
+    matrix = cv2.getPerspectiveTransform(_UNIT, np.float32(view.corners))
+    text = cv2.perspectiveTransform(_TEXT, matrix)[:, 0]
+    low, high = text.min(0) - 0.5, text.max(0) + 0.5
+    frame = np.array([view.width, view.height])
+    scale = min(1.0, *(frame / (high - low)))
+    corners = (view.corners - low) * scale
+    room = frame - (high - low) * scale
+    place = np.clip(low + 0.5, 0, np.maximum(room, 0))
+    return View(view.height, view.width, corners + place - 0.5)

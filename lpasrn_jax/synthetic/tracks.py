@@ -8,6 +8,7 @@ A track depends on the seed and its number alone, so any number of workers write
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import functools
 import json
 import multiprocessing
@@ -22,8 +23,10 @@ import numpy as np
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 from lpasrn_jax.synthetic import camera, pose, scene
+from lpasrn_jax.synthetic.coding import code_frames, code_jpeg
 from lpasrn_jax.synthetic.plan import DEFAULT_SHARES, SCENARIOS, TrackPlan, plan_tracks
 from lpasrn_jax.synthetic.plate import draw_plate
+from lpasrn_jax.synthetic.ranges import RANGES, CameraRanges, Ranges
 
 _CORNERS = ("top-left", "top-right", "bottom-right", "bottom-left")
 
@@ -37,10 +40,12 @@ def write_tracks(
     layouts: Sequence[str] | None = None,
     workers: int = 1,
     plate_format: PlateFormat = BRAZIL,
+    ranges: Ranges = RANGES,
+    aligned: bool = True,
     overwrite: bool = False,
     progress: Callable[[], object] | None = None,
 ) -> list[TrackPlan]:
-    """Draws tracks of 5 LR and 5 HR frames, each plate another text.
+    """Makes tracks of 5 LR and 5 HR frames, each plate another text.
 
     Args:
       out: the root; created where it is missing.
@@ -50,6 +55,8 @@ def write_tracks(
       layouts: names of `plate_format`'s layouts, drawn equally often; None for all.
       workers: processes.
       plate_format: the texts that may occur.
+      ranges: colours, poses and cameras.
+      aligned: HR frame k shows the very moment of LR frame k. If False, HR frames are later moments, as in the sets of the field.
       overwrite: remove the tracks that are in `out` first.
       progress: called once a track is written.
 
@@ -64,7 +71,7 @@ def write_tracks(
         raise UserError(f"workers: {workers}; expected 1 or more")
     root = pathlib.Path(out)
     _prepare_root(root, overwrite)
-    write = functools.partial(_write_track, root, seed)
+    write = functools.partial(_write_track, root, seed, ranges, aligned)
     if workers == 1:
         _drain(map(write, plans), progress)
         return plans
@@ -75,31 +82,62 @@ def write_tracks(
     return plans
 
 
-def render_track(plan: TrackPlan, seed: int) -> Iterator[tuple[str, bytes]]:
+def render_track(plan: TrackPlan, seed: int, ranges: Ranges = RANGES, aligned: bool = True) -> Iterator[tuple[str, bytes]]:
     """The files of a track, as names and contents: 5 LR frames, 5 HR frames, annotations.json."""
     rng = np.random.default_rng([seed, plan.number])
     scenario = SCENARIOS[plan.scenario]
-    plate = scene.age_plate(draw_plate(plan.text, plan.layout, plan.pattern, rng), rng)
-    on_car = scene.mount_on_car(plate, rng)
-    device = camera.random_camera(rng, adverse=scenario.adverse)
-    views = (pose.approach if scenario.corners else pose.fixed_crop)(rng)
+    plate = scene.age_plate(draw_plate(plan.text, plan.layout, plan.pattern, ranges.plate, rng), ranges.plate, rng)
+    device = camera.random_camera(ranges.camera, rng, adverse=scenario.adverse)
+    light = camera.linear_scene(scene.mount_on_car(plate, ranges.plate, rng), device)
+    views = pose.passing_car(ranges.pose, rng, rectified=scenario.corners, aligned=aligned)
+    frames = film(light, views, device, ranges.camera, rng, aligned=aligned)
     corners = {}
-    for kind, quality, kind_views in zip(("lr", "hr"), (camera.LR, camera.HR), views, strict=True):
-        light = camera.linear_scene(on_car, quality)
-        for i, view in enumerate(kind_views, start=1):
+    for kind, kind_views, kind_frames in zip(("lr", "hr"), views, frames, strict=True):
+        for i, (view, frame) in enumerate(zip(kind_views, kind_frames, strict=True), start=1):
             name = f"{kind}-{i:03d}.{scenario.extension}"
-            frame = camera.compress(camera.capture(light, view, device, quality, rng), quality, rng)
-            yield name, frame if scenario.extension == "jpg" else _jpeg_to_png(frame)
+            yield name, _encode(frame, scenario.extension)
             if scenario.corners:
                 corners[name] = dict(zip(_CORNERS, np.round(view.corners, 2).tolist(), strict=True))
     annotations = {"plate_layout": plan.layout, "plate_text": plan.text, "corners": corners}
     yield "annotations.json", (json.dumps(annotations, indent=2) + "\n").encode()
 
 
-def _write_track(root: pathlib.Path, seed: int, plan: TrackPlan) -> None:
+def film(
+    light: np.ndarray,
+    views: tuple[Sequence[pose.View], Sequence[pose.View]],
+    device: camera.Camera,
+    ranges: CameraRanges,
+    rng: np.random.Generator,
+    *,
+    aligned: bool,
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """LR and HR frames of a scene in linear light, uint8 RGB.
+
+    Args:
+      light: result of `camera.linear_scene`.
+      views: LR views and HR views.
+      device: the camera of the LR frames.
+      ranges: what changes between frames, coding, and how good the HR frames are.
+      rng: draws from the ranges.
+      aligned: LR and HR view k are the same picture, so its light is computed once.
+    """
+    near = camera.reference_camera(device, ranges, rng)
+    lr, hr = [], []
+    for lr_view, hr_view in zip(*views, strict=True):
+        now = camera.flicker(device, ranges, rng)
+        seen = camera.see(light, hr_view, now, rng)
+        hr.append(camera.record(seen, (hr_view.height, hr_view.width), dataclasses.replace(near, level=now.level), rng))
+        if not aligned:
+            seen = camera.see(light, lr_view, now, rng)
+        lr.append(camera.record(seen, (lr_view.height, lr_view.width), now, rng))
+    quality = round(ranges.hr_jpeg.draw(rng))
+    return code_frames(lr, [view.corners for view in views[0]], ranges, rng), [code_jpeg(frame, quality) for frame in hr]
+
+
+def _write_track(root: pathlib.Path, seed: int, ranges: Ranges, aligned: bool, plan: TrackPlan) -> None:
     folder = root / plan.folder
     folder.mkdir(parents=True)
-    for name, content in render_track(plan, seed):
+    for name, content in render_track(plan, seed, ranges, aligned):
         (folder / name).write_bytes(content)
 
 
@@ -120,7 +158,7 @@ def _prepare_root(root: pathlib.Path, overwrite: bool) -> None:
         raise UserError(f"{root} is not empty; give another folder, or ask for its tracks to be replaced (overwrite)")
 
 
-def _jpeg_to_png(encoded: bytes) -> bytes:
-    """What a camera sent as JPEG, kept without further loss."""
-    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    return cv2.imencode(".png", image)[1].tobytes()
+def _encode(frame: np.ndarray, extension: str) -> bytes:
+    """PNG, or JPEG of so high a quality that it adds nothing to see."""
+    settings = [cv2.IMWRITE_PNG_COMPRESSION, 1] if extension == "png" else [cv2.IMWRITE_JPEG_QUALITY, 97]
+    return cv2.imencode(f".{extension}", frame[..., ::-1], settings)[1].tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import cv2
@@ -27,9 +28,9 @@ class Style:
       slant: shift of the top to the right.
     """
 
-    weight: float = 0.155
-    width: float = 0.62
-    corner: float = 0.19
+    weight: float = 0.178
+    width: float = 0.645
+    corner: float = 0.12
     slant: float = 0.0
 
 
@@ -86,6 +87,7 @@ def text_mask(text: str, face: Mapping[str, Glyph], style: Style, height: int, s
     return np.hstack(pieces[:-1]) if pieces else np.zeros((height, 0), np.float32)
 
 
+@functools.cache
 def _parse(path: str) -> tuple[np.ndarray, list[bool], bool]:
     """Vertices [n, 2], which of them are rounded, and whether the path is closed."""
     words = path.split()

@@ -10,6 +10,7 @@ from lpasrn_jax.losses import embedding, lcofl, pixel
 from lpasrn_jax.models import create_embedder, create_ocr
 from lpasrn_jax.plates import BRAZIL, DIGIT
 from lpasrn_jax.synthetic.plate import draw_plate
+from lpasrn_jax.synthetic.ranges import RANGES
 from tests.models.random_params import images, random_params
 
 PLATES = [("ABC1234", "Brazilian", "LLLNNNN"), ("QRS5T67", "Mercosur", "LLLNLNN"), ("MWX0809", "Brazilian", "LLLNNNN")]
@@ -72,7 +73,7 @@ def test_the_gradient_reaches_the_sr_image_and_is_right(loss):
 
 def drawn_plates():
     """HR images of the plates, and SR ones: from a quarter of the size, and noisy."""
-    drawn = [draw_plate(*plate, np.random.default_rng(seed)) for seed, plate in enumerate(PLATES)]
+    drawn = [draw_plate(*plate, RANGES.plate, np.random.default_rng(seed)) for seed, plate in enumerate(PLATES)]
     hr = np.stack([cv2.resize(plate, (144, 48), interpolation=cv2.INTER_AREA) for plate in drawn]) * 2 - 1
     small = [cv2.resize(plate, (36, 12), interpolation=cv2.INTER_AREA) for plate in hr]
     blurred = np.stack([cv2.resize(plate, (144, 48), interpolation=cv2.INTER_LINEAR) for plate in small])
