@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from dcnv4_jax import cpu, triton, xla
 from dcnv4_jax.spec import DeformConvSpec
+from dcnv4_jax.varying import vary, varying_axes
 
 IMPLEMENTATIONS = {"triton": triton, "cpu": cpu, "xla": xla}
 NATIVE = {"cuda": "triton", "cpu": "cpu"}  # the implementation that "auto" prefers on a platform
@@ -74,8 +75,8 @@ def deform_conv(
         raise ValueError(f"implementation: found {implementation!r}, expected one of {['auto', *IMPLEMENTATIONS]}")
     if implementation != "auto" and (reason := IMPLEMENTATIONS[implementation].unavailable()):
         raise RuntimeError(f"implementation {implementation!r} is not available here: {reason}")
-    varying = _varying(value) | _varying(offset_mask)
-    return _deform_conv(spec, implementation, _vary(value, varying), _vary(offset_mask, varying))
+    axes = varying_axes(value) | varying_axes(offset_mask)
+    return _deform_conv(spec, implementation, vary(value, axes), vary(offset_mask, axes))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
@@ -98,21 +99,10 @@ _deform_conv.defvjp(_forward, _backward)
 def _run(direction, spec, implementation, *arrays):
     def bind(name):
         function = getattr(IMPLEMENTATIONS[name], direction)
-        return lambda *arrays: jax.tree.map(lambda result: _vary(result, _varying(arrays[0])), function(spec, *arrays))
+        return lambda *arrays: jax.tree.map(lambda result: vary(result, varying_axes(arrays[0])), function(spec, *arrays))
 
     if implementation != "auto":
         return bind(implementation)(*arrays)
     # The platform is known only when the computation is compiled; only that platform's branch is.
     native = {platform: bind(name) for platform, name in NATIVE.items() if not IMPLEMENTATIONS[name].unavailable()}
     return jax.lax.platform_dependent(*arrays, default=bind("xla"), **native)
-
-
-def _varying(array) -> frozenset[str]:
-    """Mesh axes of the enclosing `shard_map` along which the array differs."""
-    return jax.typeof(array).manual_axis_type.varying
-
-
-def _vary(array, axes: frozenset[str]):
-    """Marks the array as differing along `axes`: `shard_map` asks it of operands that meet, and foreign calls do not say it."""
-    missing = tuple(axes - _varying(array))
-    return jax.lax.pcast(array, missing, to="varying") if missing else array

@@ -24,7 +24,7 @@ def unavailable() -> str:
         return f"{LIBRARY} was not built: dcnv4_jax found no C++ compiler when it was installed; install one, then reinstall it"
     try:
         library = ctypes.CDLL(str(paths[0]))
-        for name in ("DeformConvForward", "DeformConvBackward"):
+        for name in ("DeformConvForward", "DeformConvBackward", "ConvolutionWeightGradient"):
             jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
     except Exception as error:  # the loader and XLA raise their own kinds, and none may stop `auto` from taking another
         return f"{paths[0]} does not load into jaxlib {jax.lib.__version__}: {error}; reinstall dcnv4_jax"

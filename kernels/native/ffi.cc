@@ -3,10 +3,9 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
-#include <memory>
-#include <new>
 #include <string>
 
+#include "host.h"
 #include "parallel.h"
 #include "problem.h"
 #include "xla/ffi/api/ffi.h"
@@ -19,22 +18,10 @@ namespace ffi = xla::ffi;
 // Units that a backward is cut into at least: a constant, so that the order of additions depends on the shapes alone.
 constexpr int64_t kBackwardUnits = 8;
 
-struct FreeScratch {
-  void operator()(float* floats) const { ::operator delete[](floats, std::align_val_t{64}); }
-};
-using Scratch = std::unique_ptr<float[], FreeScratch>;
-
-Scratch allocate(int64_t floats) {
-  return Scratch(static_cast<float*>(::operator new[](sizeof(float) * floats, std::align_val_t{64})));
-}
-
 const Kernels* kernels_for(const Problem& p) {
 #ifdef DCNV4_X86_KERNELS
-  static const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-  static const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (avx512 && p.d > 8) return kAvx512Kernels;
-  if (avx2) return kAvx2Kernels;
+  if (has_avx512() && p.d > 8) return kAvx512Kernels;
+  if (has_avx2()) return kAvx2Kernels;
 #endif
   return kBaselineKernels;
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+from dcnv4_jax.convolution import conv_general_dilated
 
 # A third of LeCun's variance (PyTorch's default): the residual blocks add up, and with the whole of it the last tanh saturates.
 CONV_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
@@ -19,6 +21,7 @@ class Conv(nn.Conv):
 
     kernel_size: int | Sequence[int] = (3, 3)
     kernel_init: nn.initializers.Initializer = CONV_INIT
+    conv_general_dilated: Callable[..., Array] = conv_general_dilated  # XLA's, with a faster weight gradient on a CPU
 
 
 class StridedConv(Conv):

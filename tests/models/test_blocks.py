@@ -8,7 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lpasrn_jax.models.blocks import ShallowFeatures, max_pool, pixel_shuffle, pixel_unshuffle, rescale_bilinear, resize_bilinear
+from dcnv4_jax import available
+from lpasrn_jax.models.blocks import (
+    Conv,
+    ShallowFeatures,
+    max_pool,
+    pixel_shuffle,
+    pixel_unshuffle,
+    rescale_bilinear,
+    resize_bilinear,
+)
 from tests.models.random_params import images, random_params
 
 
@@ -64,3 +73,11 @@ def test_shallow_features_keep_odd_sizes(size):
     features = jax.jit(module.apply)({"params": random_params(module, x)}, x)
     assert features.shape == (2, *size, 8)
     assert np.isfinite(features).all()
+
+
+def test_convolutions_train_with_the_native_weight_gradient():
+    if not (found := available()["cpu"]) or jax.default_backend() != "cpu":
+        pytest.skip(found.reason or "another platform than the kernel's")
+    x, conv = images(1, 4, 6, 5), Conv(8)
+    program = jax.jit(jax.grad(lambda params: conv.apply({"params": params}, x).sum())).lower(random_params(conv, x))
+    assert "ConvolutionWeightGradient" in program.as_text()
