@@ -1,7 +1,8 @@
 """What all stages share. A stage's config starts from here and changes what makes it that stage.
 
 Key names follow the guide's: `model.num_rrdb_blocks`, `loss.lambda_embed`, `stage.lr`, ...; each is an override on the command
-line, as in `--config.model.num_rrdb_blocks=8`.
+line, as in `--config.model.num_rrdb_blocks=8`. The keys of `model` are the attributes of `Generator` in
+lpasrn_jax/models/generator.py and, in `model.ocr`, of `OCR` in lpasrn_jax/models/ocr.py, with their defaults.
 """
 
 from collections.abc import Mapping
@@ -11,45 +12,22 @@ from ml_collections import ConfigDict
 
 from lpasrn_jax.data import augment
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.plates import BRAZIL
+from lpasrn_jax.models.plate_model import default_config
 from lpasrn_jax.training.yaml_config import update_from_yaml
 
 
 def get_config() -> ConfigDict:
-    config = ConfigDict()
+    config = ConfigDict(default_config())  # plates, data.lr_size, model, and of loss what the embedder is
     config.seed = 0
     config.init_from = ""  # weights to start from: a checkpoint or a bundle; empty: random ones
-    config.plates = ConfigDict(BRAZIL.config())
 
-    config.data = ConfigDict()
     config.data.root = "data/train"
     config.data.tfds_dir = ""  # where the prepared set goes; empty: TFDS's own default, ~/tensorflow_datasets
-    config.data.lr_size = (24, 72)  # height, width; HR is model.scale times that
     config.data.val_split = 0.05
     config.data.strict = False  # stop at the first bad track instead of naming and skipping it
     config.data.augment = dict(augment.DEFAULTS)
     config.data.num_workers = 2  # processes that decode images; 0 decodes in the training process
 
-    config.model = ConfigDict()
-    config.model.features = 64
-    config.model.num_rrdb_blocks = 12
-    config.model.growth = 32
-    config.model.dense_layers = 3
-    config.model.scale = 2
-    config.model.use_deformable = True
-    config.model.use_dcnv4 = True
-    config.model.deform_groups = 4
-    config.model.deform_implementation = "auto"
-    config.model.deform_center_offset = 0  # 1 for weights imported from the PyTorch original
-    config.model.use_character_attention = True
-    config.model.msca_scales = (1.0, 0.5, 0.25)
-    config.model.msca_num_prototypes = 36
-    config.model.msca_prototype_guidance = True
-    config.model.dtype = "float32"
-    config.model.remat = False
-    config.model.ocr = dict(widths=(64, 128, 256, 512), blocks_per_stage=2, transformer_layers=2, heads=8)
-
-    config.loss = ConfigDict()
     config.loss.lambda_l1 = 1.0
     config.loss.lambda_lcofl = 1.0  # times classification + lambda_layout * layout + lambda_ssim * (1 - SSIM)
     config.loss.lambda_layout = 0.5
@@ -63,8 +41,6 @@ def get_config() -> ConfigDict:
     config.loss.lambda_embed = 0.3
     config.loss.embed_warmup_epochs = 50.0  # lambda_embed rises from 0 over these
     config.loss.embed_margin = 2.0
-    config.loss.embedding_dim = 128
-    config.loss.use_lightweight_embedder = False
 
     config.stage = ConfigDict()
     config.stage.name = ""  # of the stage's folder

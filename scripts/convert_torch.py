@@ -17,7 +17,7 @@ def main():
     flags = parser.parse_args()
     with one_line_errors():
         bundle = convert(flags.source, flags.destination, flags.msca_scales)
-    for key, value in bundle.config["model"].items():
+    for key, value in bundle.config["model"].items() if "generator" in bundle.params else ():
         print(f"{key:28}{value}")
     for key in bundle.about["unused"]:
         print(f"unused: {key}")

@@ -11,7 +11,6 @@ b. To run it:
 import argparse
 
 from lpasrn_jax.errors import UserError, one_line_errors
-from lpasrn_jax.models.generator import create_generator
 from lpasrn_jax.weights.bundle import save_bundle
 from lpasrn_jax.weights.export import reading_bundle, write_export
 from lpasrn_jax.weights.load import load_weights
@@ -24,8 +23,8 @@ def main():
     )
     parser.add_argument("--out", required=True, help="the file to write: NAME.safetensors for weights, any other for a program")
     parser.add_argument("--note", default="", help="for the card of weights: what they were trained on, what they are not for")
-    parser.add_argument("--height", type=int, default=24, help="of the images that a program takes")
-    parser.add_argument("--width", type=int, default=72)
+    parser.add_argument("--height", type=int, help="of the images that a program takes; as in training if not given")
+    parser.add_argument("--width", type=int)
     parser.add_argument("--platforms", nargs="+", default=["cpu", "cuda"], help="where the program is to run")
     flags = parser.parse_args()
     with one_line_errors():
@@ -35,9 +34,8 @@ def main():
             return
         if "generator" not in bundle.params:
             raise UserError(f"{flags.checkpoint}: holds {', '.join(sorted(bundle.params))}, but no generator to export")
-        generator = create_generator(bundle.config["model"])
-        params = bundle.params["generator"]
-        difference = write_export(flags.out, generator, params, flags.height, flags.width, flags.platforms)
+        size = (flags.height or bundle.model.lr_size[0], flags.width or bundle.model.lr_size[1])
+        difference = write_export(flags.out, bundle.model, bundle.params, size, flags.platforms)
     print(f"wrote {flags.out}; largest difference from the model {difference:.1e}")
 
 

@@ -29,7 +29,7 @@ ALLOWED = {
     "training": GROUND | {"data", "losses", "models", "weights", "evaluation"},
     "commands": GROUND | {"data", "synthetic", "models", "losses", "weights", "reading", "evaluation", "training"},
     "lpasrn_jax": {"reading"},
-    "configs": GROUND | {"configs", "data", "training"},
+    "configs": GROUND | {"configs", "data", "models", "training"},
 }
 ALLOWED["scripts"] = ALLOWED["commands"] | {"commands", "dcnv4_jax", "lpasrn_jax"}
 TRAINING_PACKAGES = {

@@ -1,7 +1,7 @@
 """Tracks prepared for training: each track one record of an ArrayRecord file, written and read by tensorflow-datasets.
 
-A folder is checked, split and packed once; after that, random access to any frame pair is one read. Neither writing nor reading
-needs TensorFlow.
+A folder is checked and packed once, whatever the split; after that, random access to any frame pair is one read. Neither writing
+nor reading needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -25,14 +25,31 @@ from lpasrn_jax.plates import PlateFormat
 
 Record = dict[str, Any]  # what a data source yields for a track; its keys are in `LpTracks._info`
 
+SPLIT = "tracks"  # the only one that TFDS knows: which tracks are for validation is decided on reading
+
+
+@dataclasses.dataclass(frozen=True)
+class Subset(Sequence[Record]):
+    """Some records of a data source, in their order there."""
+
+    source: Sequence[Record]
+    indices: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Record:
+        return self.source[self.indices[index]]
+
 
 @dataclasses.dataclass(frozen=True)
 class PreparedTracks:
-    """The two splits as random-access sequences of records, and what was found out when they were prepared.
+    """All tracks, and their two splits, as random-access sequences of records in the order of the tracks' names.
 
     `scenarios` are the names of all scenarios in the root, sorted; `summary` names every bad track with its reason.
     """
 
+    all: Sequence[Record]
     train: Sequence[Record]
     val: Sequence[Record]
     scenarios: tuple[str, ...]
@@ -57,7 +74,8 @@ def prepare(
       root: a folder of labelled tracks, as `tracks.find_tracks` takes it.
       plate_format: the texts and layouts that may occur.
       tfds_dir: where prepared sets live; empty for TFDS's own place, `~/tensorflow_datasets`.
-      val_split: the part of the plate texts, in [0, 1], that is for validation.
+      val_split: the part of the plate texts, in [0, 1], that is for validation. It filters what has been prepared, so another
+        value prepares nothing.
       strict: stop at the first bad track.
 
     Raises:
@@ -66,7 +84,7 @@ def prepare(
     """
     root = pathlib.Path(root)
     home = pathlib.Path(tfds_dir or tfds.core.constants.DATA_DIR).expanduser() / LpTracks.name
-    place = home / fingerprint(root, plate_format, val_split)
+    place = home / fingerprint(root, plate_format)
     place.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(home / f"{place.name}.lock"):
         builder = LpTracks(data_dir=place, file_format="array_record")
@@ -79,7 +97,7 @@ def prepare(
             # What a killed process has left; while we hold the lock, nobody else is writing here.
             for remains in directory.parent.glob("incomplete.*"):
                 shutil.rmtree(remains)
-            builder = LpTracks(data_dir=place, file_format="array_record", found=found, val_split=val_split)
+            builder = LpTracks(data_dir=place, file_format="array_record", found=found)
             builder.download_and_prepare()
     known = builder.info.metadata
     bad = tuple(tracks.BadTrack(name, reason) for name, reason in known["bad"])
@@ -87,17 +105,20 @@ def prepare(
         raise tracks.strict_error(root, bad[0])
     summary = tracks.format_summary(root, known["num_tracks"], bad, known["stray"])
     logging.log(logging.WARNING if bad else logging.INFO, "%s", summary)
-    train, val = (builder.as_data_source(name) if name in builder.info.splits else () for name in ("train", "val"))
-    return PreparedTracks(train, val, tuple(known["scenarios"]), bad, summary, directory)
+    source, members = builder.as_data_source(SPLIT), {"train": [], "val": []}
+    for index, text in enumerate(known["texts"]):
+        members[splits.split_of(text, val_split)].append(index)
+    train, val = (Subset(source, tuple(members[name])) for name in ("train", "val"))
+    return PreparedTracks(source, train, val, tuple(known["scenarios"]), bad, summary, directory)
 
 
-def fingerprint(root: pathlib.Path, plate_format: PlateFormat, val_split: float) -> str:
+def fingerprint(root: pathlib.Path, plate_format: PlateFormat) -> str:
     """A name for a prepared set that changes with everything that its content depends on.
 
     That is the root's place (the folders above a track name its scenario), name, size and modification time of each file in a
-    track, the plate format, the split, and the version of the builder.
+    track, the plate format, and the version of the builder.
     """
-    digest = hashlib.sha256(repr((str(LpTracks.VERSION), str(root.resolve()), plate_format, float(val_split))).encode())
+    digest = hashlib.sha256(repr((str(LpTracks.VERSION), str(root.resolve()), plate_format)).encode())
     folders, _ = tracks.track_folders(root)
     for folder in folders:
         digest.update(os.fsencode(folder.relative_to(root)))
@@ -115,13 +136,12 @@ class LpTracks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     Args:
       found: the tracks to write; without them the builder reads what has been prepared in its `data_dir`, and no more.
-      val_split: the part of the plate texts that is for validation.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("2.0.0")
 
-    def __init__(self, *, found: tracks.FoundTracks | None = None, val_split: float = 0.0, **kwargs):
-        self._found, self._val_split = found, val_split
+    def __init__(self, *, found: tracks.FoundTracks | None = None, **kwargs):
+        self._found = found
         super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -142,6 +162,7 @@ class LpTracks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             description="Tracks of low- and high-resolution images of licence plates.",
             features=tfds.features.FeaturesDict(features),
             metadata=tfds.core.MetadataDict(),
+            disable_shuffling=True,  # record i is that of the i-th text in the metadata
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, Record]]]:
@@ -151,14 +172,12 @@ class LpTracks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             bad=[dataclasses.astuple(track) for track in found.bad],
             stray=found.stray,
             scenarios=sorted({track.scenario for track in found.tracks}),
+            texts=[track.text for track in found.tracks],
         )
-        members: dict[str, list[tracks.Track]] = {}  # a split without a track is left out: TFDS cannot write an empty one
-        for track in found.tracks:
-            members.setdefault(splits.split_of(track.text, self._val_split), []).append(track)
-        return {name: self._generate_examples(group) for name, group in members.items()}
+        return {SPLIT: self._generate_examples(found.tracks)}
 
-    def _generate_examples(self, group: Sequence[tracks.Track]) -> Iterator[tuple[str, Record]]:
-        for track in group:
+    def _generate_examples(self, found: Sequence[tracks.Track]) -> Iterator[tuple[str, Record]]:
+        for track in found:
             record = {"track": track.name, "scenario": track.scenario, "layout": track.layout, "text": track.text}
             for kind, frames in (("lr", track.lr), ("hr", track.hr)):
                 record[kind] = [frame.path.read_bytes() for frame in frames]

@@ -92,7 +92,7 @@ def _baseline_slots(path: str, bundle: Bundle, reader: pipeline.FramePairReader)
     other = load_weights(path)
     if "ocr" not in other.params:
         raise UserError(f"--baseline={path}: holds {', '.join(sorted(other.params))}; give weights with an ocr")
-    if (other.plate_format, other.hr_size) != (bundle.plate_format, bundle.hr_size):
+    if (other.model.plate_format, other.model.hr_size) != (bundle.model.plate_format, bundle.model.hr_size):
         raise UserError(
             f"--baseline={path}: of other plates or another image size than --checkpoint; train it with the same config"
         )
@@ -117,15 +117,11 @@ def _stages(config: Mapping[str, Any]) -> list[str]:
 
 
 def _reader(bundle: Bundle, data_root: str, split: str, tfds_dir: str) -> pipeline.FramePairReader:
-    data = bundle.config.get("data", {})  # imported weights come without
-    if split == "all":
-        val_split = 1.0
-    elif "val_split" in data:
-        val_split = data["val_split"]
-    else:
+    model, val_split = bundle.model, bundle.config["data"].get("val_split")
+    if val_split is None and split != "all":
         raise UserError(f"--split={split}: these weights were not trained here and have no split; take --split=all")
-    tracks = lp_tracks.prepare(data_root, bundle.plate_format, tfds_dir=tfds_dir, val_split=val_split)
-    source = tracks.train if split == "train" else tracks.val
+    tracks = lp_tracks.prepare(data_root, model.plate_format, tfds_dir=tfds_dir, val_split=val_split or 0.0)
+    source = {"all": tracks.all, "train": tracks.train, "val": tracks.val}[split]
     if not len(source):
         raise UserError(f"--split={split}: no track of {data_root} is in it; take --split=all, or add tracks")
-    return pipeline.FramePairReader(source, bundle.plate_format, tracks.scenarios, bundle.lr_size, bundle.hr_size)
+    return pipeline.FramePairReader(source, model.plate_format, tracks.scenarios, model.lr_size, model.hr_size)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from lpasrn_jax import images
 from lpasrn_jax.data import pipeline
 from lpasrn_jax.evaluation import metrics
-from lpasrn_jax.models.generator import create_generator
-from lpasrn_jax.models.ocr import OCRLogits, create_ocr
+from lpasrn_jax.models.ocr import OCRLogits
+from lpasrn_jax.models.plate_model import Params
 from lpasrn_jax.reading.ctc import ctc_beam, ctc_greedy
 from lpasrn_jax.weights.bundle import Bundle
 
@@ -51,8 +50,7 @@ class Judge:
 
     def __init__(self, bundle: Bundle):
         self._params = bundle.params
-        self._model = bundle.config["model"]
-        self._plate_format = bundle.plate_format
+        self._model = bundle.model
         self._judge = jax.jit(self._judge_batch)
 
     def frames(self, reader: pipeline.FramePairReader) -> Judged:
@@ -76,21 +74,17 @@ class Judge:
         return {kind: np.asarray(image)[: len(indices)] for kind, image in made.items()}
 
     def _judge_batch(
-        self, params: dict[str, Any], lr: UInt8[Array, "b h w 3"], hr: UInt8[Array, "b rh rw 3"]
+        self, params: Params, lr: UInt8[Array, "b h w 3"], hr: UInt8[Array, "b rh rw 3"]
     ) -> tuple[dict[str, Array], dict[str, dict[str, Array]], dict[str, Array], dict[str, Array], dict[str, Array]]:
         lr, hr = images.to_float(lr), images.to_float(hr)
-        made = {"bicubic": images.bicubic_upscale(lr, self._model["scale"])}
-        if "generator" in params:
-            made["sr"] = create_generator(self._model).apply({"params": params["generator"]}, lr)
-        scores, logits = metrics.image_scores(made, hr), {}
-        if "ocr" in params:
-            ocr = create_ocr(self._model["ocr"], self._plate_format, dtype=self._model["dtype"])
-            logits = metrics.ocr_logits(ocr, params["ocr"], {**made, "hr": hr})
+        made = self._model.enlargements(params, lr)
+        scores = metrics.image_scores(made, hr)
+        logits = metrics.ocr_logits(self._model, params, {**made, "hr": hr})
         return {"lr": lr, **made, "hr": hr}, scores, *self._readings(logits)
 
     def _readings(self, logits: dict[str, OCRLogits]) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
-        masks = self._plate_format.layout_masks()
-        slots = {kind: jax.nn.log_softmax(found.slots.astype(jnp.float32)) for kind, found in logits.items()}
+        masks = self._model.plate_format.layout_masks()
+        slots = {kind: found.slot_log_probs for kind, found in logits.items()}
         greedy = {kind: ctc_greedy(found.ctc).classes for kind, found in logits.items()}
         beam = {kind: ctc_beam(found.ctc, masks).classes for kind, found in logits.items()}
         return slots, greedy, beam

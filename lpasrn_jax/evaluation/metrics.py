@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from lpasrn_jax.losses import pixel
-from lpasrn_jax.models.ocr import OCR, OCRLogits
+from lpasrn_jax.models.ocr import OCRLogits
+from lpasrn_jax.models.plate_model import Params, PlateModel
 from lpasrn_jax.reading.decode import Decoded, decode_slots
 
 IMAGE_METRICS = {"psnr": pixel.psnr, "ssim": pixel.ssim}
@@ -27,9 +27,11 @@ def image_scores(
     return {metric: {kind: score(image, hr) for kind, image in made.items()} for metric, score in IMAGE_METRICS.items()}
 
 
-def ocr_logits(ocr: OCR, params: Any, images_by_kind: Mapping[str, Float[Array, "b h w 3"]]) -> dict[str, OCRLogits]:
-    """What the OCR says about each kind of image in [-1, 1]."""
-    return {kind: ocr.apply({"params": params}, image) for kind, image in images_by_kind.items()}
+def ocr_logits(model: PlateModel, params: Params, images_by_kind: Mapping[str, Float[Array, "b h w 3"]]) -> dict[str, OCRLogits]:
+    """What the OCR says about each kind of image in [-1, 1]; nothing for a model without an OCR."""
+    if "ocr" not in model.networks:
+        return {}
+    return {kind: model.logits(params, image) for kind, image in images_by_kind.items()}
 
 
 def read_slots(logits: Mapping[str, OCRLogits], layout_masks: Bool[Array, "l k v"]) -> dict[str, Decoded]:

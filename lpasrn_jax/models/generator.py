@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -121,14 +121,9 @@ class Generator(nn.Module):
 FIELDS = tuple(field.name for field in dataclasses.fields(Generator) if field.name not in ("parent", "name"))
 
 
-def create_generator(config: Any) -> Generator:
+def create_generator(config: Mapping[str, Any]) -> Generator:
     """The generator of a config's `model` section; keys of that section that belong to other networks are ignored."""
     fields = {name: config[name] for name in FIELDS if name in config}
     if "msca_scales" in fields:
         fields["msca_scales"] = tuple(fields["msca_scales"])  # YAML and JSON give lists; modules are hashed
     return Generator(**fields)
-
-
-def generator_config(model: Generator) -> dict[str, Any]:
-    """The keys of a `model` section that `create_generator` makes the same generator from."""
-    return {name: getattr(model, name) for name in FIELDS}

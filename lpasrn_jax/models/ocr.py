@@ -30,6 +30,11 @@ class OCRLogits(NamedTuple):
     ctc: Float[Array, "b t v+1"]  # blank is class 0, character i is class i + 1
     slots: Float[Array, "b k v"]
 
+    @property
+    def slot_log_probs(self) -> Float[Array, "b k v"]:
+        """Log-probabilities of the characters in each slot, float32."""
+        return nn.log_softmax(self.slots.astype(jnp.float32))
+
 
 class SqueezeExcitation(nn.Module):
     """Weighs channels by what the whole image holds, [b h w c] -> [b h w c]; Hu et al. 2018, arXiv 1709.01507."""

@@ -16,7 +16,7 @@ from lpasrn_jax.frames import frame_array
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.fusion import find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
-from lpasrn_jax.reading.networks import ReadingNetworks
+from lpasrn_jax.reading.programs import ReadingPrograms
 from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
 from lpasrn_jax.weights.bundle import Bundle, Calibration
 from lpasrn_jax.weights.load import load_weights
@@ -36,47 +36,48 @@ class Reader:
     """
 
     def __init__(self, bundle: Bundle, device: jax.Device, min_confidence: float = 0.0):
-        self._networks = ReadingNetworks(bundle, device)
-        self._bundle = bundle
+        self._model = bundle.model
+        self._programs = ReadingPrograms(bundle.model, bundle.params, device)
+        self._stored_calibration = bundle.calibration
         self._calibration = bundle.calibration or Calibration()
         self._min_confidence = min_confidence
 
     @property
     def scale(self) -> int:
         """How many times as large an enhanced image is."""
-        return self._bundle.config["model"]["scale"]
+        return self._model.scale
 
     @property
     def plate_format(self) -> PlateFormat:
         """The texts that can be read."""
-        return self._bundle.plate_format
+        return self._model.plate_format
 
     @property
     def lr_size(self) -> tuple[int, int]:
         """Height and width of the LR images that the networks were trained on."""
-        return self._bundle.lr_size
+        return self._model.lr_size
 
     @property
     def enhances(self) -> bool:
         """Whether there is a generator."""
-        return "generator" in self._networks.names
+        return "generator" in self._model.networks
 
     @property
     def reads(self) -> bool:
         """Whether there is an OCR."""
-        return "ocr" in self._networks.names
+        return "ocr" in self._model.networks
 
     @property
     def device(self) -> str:
         """The device that computes, such as `cpu:0` or `gpu:0 (NVIDIA H200)`."""
-        device = self._networks.device
+        device = self._programs.device
         kind = "" if device.platform == "cpu" else f" ({device.device_kind})"
         return f"{device.platform}:{device.id}{kind}"
 
     @property
     def calibrated(self) -> bool:
         """Whether a calibration came with the weights; without one the confidence is the network's own, often too high."""
-        return self._bundle.calibration is not None
+        return self._stored_calibration is not None
 
     def enhance(self, image: ImageLike) -> UInt8[np.ndarray, "rh rw 3"]:
         """The image, `scale` times as large and legible.
@@ -93,7 +94,7 @@ class Reader:
         self._need("generator", "enhance")
         rgb = rgb_image(image)
         h, w, _ = rgb.shape
-        sr = self._networks.enlarge([frame_array(rgb, None, self._working_size(h, w))])
+        sr = self._programs.enlarge([frame_array(rgb, None, self._working_size(h, w))])
         return frame_array(images.to_uint8(sr)[0], None, (h * self.scale, w * self.scale))
 
     def read(self, image: ImageLike, *, layout: str | None = None) -> Reading:
@@ -151,18 +152,18 @@ class Reader:
         """
         self._need("ocr", "read")
         rgbs = [rgb_image(image, f"image {i}") for i, image in enumerate(many)]
-        limit = math.prod(self._bundle.lr_size) if self.enhances else 0
+        limit = math.prod(self._model.lr_size) if self.enhances else 0
         small = [i for i, rgb in enumerate(rgbs) if math.prod(rgb.shape[:2]) <= limit]
         large = sorted(set(range(len(rgbs))) - set(small))
         found = np.zeros((len(rgbs), self.plate_format.length, len(self.plate_format.alphabet)), np.float32)
         if small:
-            found[small] = self._networks.read_lr([frame_array(rgbs[i], None, self._bundle.lr_size) for i in small])
+            found[small] = self._programs.read_lr([frame_array(rgbs[i], None, self._model.lr_size) for i in small])
         if large:
-            found[large] = self._networks.read_hr([frame_array(rgbs[i], None, self._bundle.hr_size) for i in large])
+            found[large] = self._programs.read_hr([frame_array(rgbs[i], None, self._model.hr_size) for i in large])
         return found
 
     def _working_size(self, h: int, w: int) -> tuple[int, int]:
-        height, width = self._bundle.lr_size
+        height, width = self._model.lr_size
         times = next((t for t in MAGNIFICATIONS if h <= t * height and w <= t * width), MAGNIFICATIONS[-1])
         return times * height, times * width
 
@@ -174,9 +175,9 @@ class Reader:
             raise UserError(str(error)) from error
 
     def _need(self, network: str, purpose: str) -> None:
-        if network not in self._networks.names:
+        if network not in self._model.networks:
             raise UserError(
-                f"{purpose}: these weights have no {network}, only {', '.join(self._networks.names)}; "
+                f"{purpose}: these weights have no {network}, only {', '.join(self._model.networks)}; "
                 f"load weights with one, such as the checkpoint of stage 2 or later"
             )
 

@@ -15,11 +15,10 @@ from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.data.lp_tracks import PreparedTracks, Record
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.losses import ctc
-from lpasrn_jax.models import ocr
-from lpasrn_jax.plates import PlateFormat
+from lpasrn_jax.models import PlateModel, ocr
 
 
-def prepare_tracks(config: ml_collections.ConfigDict) -> PreparedTracks:
+def prepare_tracks(model: PlateModel, config: ml_collections.ConfigDict) -> PreparedTracks:
     """The config's tracks, checked against what the stage does with them.
 
     Raises:
@@ -28,7 +27,7 @@ def prepare_tracks(config: ml_collections.ConfigDict) -> PreparedTracks:
     """
     tracks = lp_tracks.prepare(
         config.data.root,
-        plate_format(config),
+        model.plate_format,
         tfds_dir=config.data.tfds_dir,
         val_split=config.data.val_split,
         strict=config.data.strict,
@@ -42,23 +41,18 @@ def prepare_tracks(config: ml_collections.ConfigDict) -> PreparedTracks:
     if not len(tracks.val):
         raise UserError(f"data.val_split: {config.data.val_split} leaves no plate for validation; raise it, or add tracks")
     if "ctc" in config.stage.loss_components:
-        _check_width(config)
+        _check_width(model)
     return tracks
 
 
-def _check_width(config: ml_collections.ConfigDict) -> None:
-    width = config.data.lr_size[1] * config.model.scale
-    steps, needed = math.ceil(width / ocr.PIXELS_PER_STEP), ctc.steps_needed(plate_format(config))
+def _check_width(model: PlateModel) -> None:
+    _, width = model.hr_size
+    steps, needed = math.ceil(width / ocr.PIXELS_PER_STEP), ctc.steps_needed(model.plate_format)
     if steps < needed:
         raise UserError(
             f"data.lr_size: {width} pixels of HR width make {steps} CTC steps, and a text may need {needed}; widen it, or leave "
             "ctc out of stage.loss_components"
         )
-
-
-def plate_format(config: ml_collections.ConfigDict) -> PlateFormat:
-    """What the config's plates look like."""
-    return PlateFormat.create(config.plates.alphabet, config.plates.layouts)
 
 
 def num_training_examples(tracks: PreparedTracks) -> int:
@@ -73,6 +67,7 @@ def steps_per_epoch(tracks: PreparedTracks, config: ml_collections.ConfigDict) -
 
 def training_batches(
     tracks: PreparedTracks,
+    model: PlateModel,
     config: ml_collections.ConfigDict,
     probabilities: pipeline.Probabilities | None = None,
     period: int = 0,
@@ -82,14 +77,14 @@ def training_batches(
     Each period has draws of its own. Close an iterator before the next period's takes its place: its workers run until then.
     """
     seed = config.seed if period == 0 else int(np.random.SeedSequence((config.seed, period)).generate_state(1)[0])
-    reader = _reader(tracks.train, tracks, config, with_other_frame="contrastive" in config.stage.loss_components)
+    reader = _reader(tracks.train, tracks, model, with_other_frame="contrastive" in config.stage.loss_components)
     workers = config.data.num_workers
     return pipeline.train_batches(reader, seed=seed, probabilities=probabilities, num_workers=workers, **_share(config))
 
 
-def validation_batches(tracks: PreparedTracks, config: ml_collections.ConfigDict) -> grain.DatasetIterator:
+def validation_batches(tracks: PreparedTracks, model: PlateModel, config: ml_collections.ConfigDict) -> grain.DatasetIterator:
     """Each validation example once, decoded in this process; the last batch is filled up with examples whose `mask` is False."""
-    return pipeline.eval_batches(_reader(tracks.val, tracks, config), **_share(config))
+    return pipeline.eval_batches(_reader(tracks.val, tracks, model), **_share(config))
 
 
 def on_devices(batch: dict[str, np.ndarray], mesh: jax.sharding.Mesh) -> dict[str, jax.Array]:
@@ -98,15 +93,14 @@ def on_devices(batch: dict[str, np.ndarray], mesh: jax.sharding.Mesh) -> dict[st
 
 
 def _reader(
-    source: Sequence[Record], tracks: PreparedTracks, config: ml_collections.ConfigDict, *, with_other_frame: bool = False
+    source: Sequence[Record], tracks: PreparedTracks, model: PlateModel, *, with_other_frame: bool = False
 ) -> pipeline.FramePairReader:
-    height, width = config.data.lr_size
     return pipeline.FramePairReader(
         source=source,
-        plate_format=plate_format(config),
+        plate_format=model.plate_format,
         scenarios=tracks.scenarios,
-        lr_size=(height, width),
-        hr_size=(height * config.model.scale, width * config.model.scale),
+        lr_size=model.lr_size,
+        hr_size=model.hr_size,
         with_other_frame=with_other_frame,
     )
 

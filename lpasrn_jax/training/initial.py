@@ -14,9 +14,9 @@ from absl import logging
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.training.networks import Networks, random_params
+from lpasrn_jax.models import PlateModel
 from lpasrn_jax.training.state import Params, Trained
-from lpasrn_jax.weights.bundle import Bundle, check_params
+from lpasrn_jax.weights.bundle import Bundle
 from lpasrn_jax.weights.load import load_weights
 
 # How a network is computed, not what it computes: these may differ from the weights' own config.
@@ -32,7 +32,7 @@ class Start(NamedTuple):
     lineage: tuple[str, ...]
 
 
-def initial_params(networks: Networks, trained: Trained, config: ml_collections.ConfigDict, workdir: pathlib.Path) -> Start:
+def initial_params(model: PlateModel, trained: Trained, config: ml_collections.ConfigDict, workdir: pathlib.Path) -> Start:
     """The parameters at step 0.
 
     A network that the weights lack, or the part of one, starts at random if the stage trains it, which is logged.
@@ -42,12 +42,13 @@ def initial_params(networks: Networks, trained: Trained, config: ml_collections.
         holds a network of another kind, or lacks what the stage does not train.
     """
     source = _source(config, workdir)
-    random = jax.device_get(jax.jit(lambda: random_params(networks, config), compiler_options=RUN_ONCE)())
     if source is None:
-        return Start(random, ())
+        return Start(_random_params(model, config), ())
     bundle = load_weights(source)
-    _check_same_model(source, networks, config, bundle)
-    return Start(_completed(source, bundle, random, trained), tuple(bundle.config.get("lineage", ())))
+    _check_same_model(source, model, config, bundle)
+    params = _completed(source, bundle, model, trained, config)
+    model.check(source, params, bundle.model.plate_format)
+    return Start(params, tuple(bundle.config.get("lineage", ())))
 
 
 def _source(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> str | None:
@@ -66,13 +67,13 @@ def _source(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> str | N
     return str(best)
 
 
-def _check_same_model(source: str, networks: Networks, config: ml_collections.ConfigDict, bundle: Bundle) -> None:
+def _check_same_model(source: str, model: PlateModel, config: ml_collections.ConfigDict, bundle: Bundle) -> None:
     """Names every override that would make the config's networks the stored ones."""
     mine, stored = (_flat(tree) for tree in (config.to_dict(), bundle.config))
     overrides = [
         shlex.quote(f"--config.{key}={_as_tuple(stored[key])}")
         for key in mine
-        if _network_of(key) in networks.keys() & bundle.params.keys()
+        if _network_of(key) in model.networks.keys() & bundle.params.keys()
         and key in stored
         and _as_tuple(stored[key]) != _as_tuple(mine[key])
         and key not in FREE_MODEL_KEYS
@@ -90,9 +91,15 @@ def _network_of(key: str) -> str | None:
     return None
 
 
-def _completed(source: str, bundle: Bundle, random: dict[str, Params], trained: Trained) -> dict[str, Params]:
+def _random_params(model: PlateModel, config: ml_collections.ConfigDict) -> dict[str, Params]:
+    return jax.device_get(jax.jit(model.init, compiler_options=RUN_ONCE)(jax.random.key(config.seed)))
+
+
+def _completed(
+    source: str, bundle: Bundle, model: PlateModel, trained: Trained, config: ml_collections.ConfigDict
+) -> dict[str, Params]:
     """The stored parameters, with random ones for parts that are missing whole and are trained."""
-    wanted, parts = flatten_dict(random), {path[:2] for path in flatten_dict(bundle.params)}
+    wanted, parts = flatten_dict(model.shapes()), {path[:2] for path in flatten_dict(bundle.params)}
     trains = flatten_dict(trained)
     new = {path for path in wanted if path[:2] not in parts}
     lacking = sorted({path[0] for path in new if not trains[path]})
@@ -103,10 +110,9 @@ def _completed(source: str, bundle: Bundle, random: dict[str, Params], trained: 
         )
     if new:
         logging.warning("%s lacks %s: random at the start", source, ", ".join(sorted({"/".join(path[:2]) for path in new})))
-    stored = {path: value for path, value in flatten_dict(bundle.params).items() if path[0] in random}
-    completed = unflatten_dict({**{path: wanted[path] for path in new}, **stored})
-    check_params(source, random, completed)
-    return completed
+    stored = {path: value for path, value in flatten_dict(bundle.params).items() if path[0] in model.networks}
+    random = flatten_dict(_random_params(model, config)) if new else {}
+    return unflatten_dict({**{path: random[path] for path in new}, **stored})
 
 
 def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:

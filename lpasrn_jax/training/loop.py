@@ -18,11 +18,11 @@ import optax
 from lpasrn_jax import runtime
 from lpasrn_jax.data.lp_tracks import PreparedTracks
 from lpasrn_jax.losses import compose
+from lpasrn_jax.models import PlateModel
 from lpasrn_jax.training import batches, optim, stages, steps
 from lpasrn_jax.training.checkpoints import Checkpoints, Progress
 from lpasrn_jax.training.hard_mining import HardExampleMiner
 from lpasrn_jax.training.initial import initial_params
-from lpasrn_jax.training.networks import Networks, create_networks, random_params
 from lpasrn_jax.training.reporting import Reporter
 from lpasrn_jax.training.state import Params, Trained, TrainState, create_state
 from lpasrn_jax.training.stop import StopRequest
@@ -36,7 +36,7 @@ class Job(NamedTuple):
     directory: pathlib.Path  # the stage's
     tracks: PreparedTracks
     mesh: jax.sharding.Mesh
-    networks: Networks
+    model: PlateModel
     trained: Trained
     schedule: optax.Schedule
     optimizer: optax.GradientTransformation
@@ -69,10 +69,10 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, tenso
 
 def _prepare(config: ml_collections.ConfigDict, workdir: str) -> Job:
     compose.check_components(config.stage)
-    networks = create_networks(config)
-    trained = optim.trained_params(jax.eval_shape(lambda: random_params(networks, config)), config.stage.frozen)
+    model = PlateModel.from_config(config, config.stage.networks)
+    trained = optim.trained_params(model.shapes(), config.stage.frozen)
     directory = stages.open_stage(workdir, config)
-    tracks = batches.prepare_tracks(config)
+    tracks = batches.prepare_tracks(model, config)
     steps_per_epoch = batches.steps_per_epoch(tracks, config)
     schedule = optim.create_schedule(config.stage, steps_per_epoch)
     optimizer = optim.create_optimizer(
@@ -80,7 +80,7 @@ def _prepare(config: ml_collections.ConfigDict, workdir: str) -> Job:
     )
     mining = config.stage.hard_mining
     miner = HardExampleMiner(batches.num_training_examples(tracks), mining) if mining.enabled else None
-    return Job(config, directory, tracks, runtime.data_mesh(), networks, trained, schedule, optimizer, steps_per_epoch, miner)
+    return Job(config, directory, tracks, runtime.data_mesh(), model, trained, schedule, optimizer, steps_per_epoch, miner)
 
 
 def _begin(job: Job, checkpoints: Checkpoints) -> tuple[TrainState, grain.DatasetIterator, Progress]:
@@ -92,11 +92,11 @@ def _begin(job: Job, checkpoints: Checkpoints) -> tuple[TrainState, grain.Datase
 
     everywhere = runtime.replicated(job.mesh)
     if checkpoints.latest_step() is None:
-        start = initial_params(job.networks, job.trained, job.config, job.directory.parent)
+        start = initial_params(job.model, job.trained, job.config, job.directory.parent)
         state = jax.jit(state_of, out_shardings=everywhere)(jax.device_put(start.params, everywhere))
         lineage = [*start.lineage, job.config.stage.name]
         return state, _training_batches(job), {"best": None, "stale": 0, "finished": False, "lineage": lineage}
-    shapes = jax.eval_shape(lambda: state_of(random_params(job.networks, job.config)))
+    shapes = jax.eval_shape(lambda: state_of(job.model.init(jax.random.key(0))))
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), shapes)
     if job.miner:
         checkpoints.restore_miner(job.miner)
@@ -107,8 +107,8 @@ def _begin(job: Job, checkpoints: Checkpoints) -> tuple[TrainState, grain.Datase
 
 def _training_batches(job: Job) -> grain.DatasetIterator:
     if job.miner:
-        return batches.training_batches(job.tracks, job.config, job.miner.probabilities, job.miner.period)
-    return batches.training_batches(job.tracks, job.config)
+        return batches.training_batches(job.tracks, job.model, job.config, job.miner.probabilities, job.miner.period)
+    return batches.training_batches(job.tracks, job.model, job.config)
 
 
 def _train(
@@ -123,7 +123,7 @@ def _train(
 ) -> Progress:
     config, miner = job.config, job.miner
     train_step, end_epoch = _compiled_steps(job)
-    validation = Validation(job.networks, job.tracks, config, job.mesh)
+    validation = Validation(job.model, job.tracks, config, job.mesh)
     first_step, resumed = int(state.step), progress["best"] is not None
     for step in range(first_step, num_steps + 1):
         epoch, into_epoch = divmod(step, job.steps_per_epoch)
@@ -160,7 +160,7 @@ def _compiled_steps(job: Job):
     everywhere, frozen = runtime.replicated(job.mesh), ml_collections.FrozenConfigDict(job.config)
     train_step = functools.partial(
         steps.train_step,
-        networks=job.networks,
+        model=job.model,
         trained=job.trained,
         optimizer=job.optimizer,
         config=frozen,

@@ -6,14 +6,14 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import optax
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
 from lpasrn_jax import images
 from lpasrn_jax.data import augment
 from lpasrn_jax.evaluation import metrics
 from lpasrn_jax.losses import compose, confusion
-from lpasrn_jax.plates import DIGIT, PlateFormat
-from lpasrn_jax.training.networks import Networks
+from lpasrn_jax.models import PlateModel
+from lpasrn_jax.plates import DIGIT
 from lpasrn_jax.training.state import Params, Trained, TrainState, update_ema
 
 Batch = dict[str, Array]
@@ -25,7 +25,7 @@ def train_step(
     state: TrainState,
     batch: Batch,
     *,
-    networks: Networks,
+    model: PlateModel,
     trained: Trained,
     optimizer: optax.GradientTransformation,
     config: ml_collections.FrozenConfigDict,
@@ -39,7 +39,7 @@ def train_step(
     batch_images = _augmented(jax.random.fold_in(state.key, state.step), batch, config)
 
     def objective(params):
-        made = _outputs(networks, params, batch_images, batch["text"], state.class_weights, config)
+        made = _outputs(model, params, batch_images, batch["text"], state.class_weights, config)
         loss, terms = compose.compose(made, config, state.step / steps_per_epoch, batch["mask"])
         return loss, (terms, {kind: logits.argmax(-1) for kind, logits in made.slots.items()})
 
@@ -76,7 +76,7 @@ def _augmented(key: Key[Array, ""], batch: Batch, config: ml_collections.FrozenC
 
 
 def _outputs(
-    networks: Networks,
+    model: PlateModel,
     params: dict[str, Params],
     batch_images: dict[str, Float[Array, "b h w 3"]],
     text: Int[Array, "b k"],
@@ -84,36 +84,27 @@ def _outputs(
     config: ml_collections.FrozenConfigDict,
 ) -> compose.Outputs:
     """What the networks make of a batch, as far as the stage's losses ask for it. Gradients flow through frozen networks too."""
-
-    def apply(name: str, image: Float[Array, "b h w 3"]):
-        return networks[name].apply({"params": params[name]}, image)
-
-    made = dict(batch_images)
-    if "generator" in networks:
-        made["sr"] = apply("generator", made["lr"])
-    if "bicubic" in config.stage.reads:
-        made["bicubic"] = images.bicubic_upscale(made["lr"], config.model.scale)
-    logits = {kind: apply("ocr", made[kind]) for kind in compose.images_read(config.stage)}
+    made = batch_images | model.enlargements(params, batch_images["lr"])
+    logits = {kind: model.logits(params, made[kind]) for kind in compose.images_read(config.stage)}
     return compose.Outputs(
         images=made,
         slots={kind: found.slots for kind, found in logits.items()},
         ctc={kind: found.ctc for kind, found in logits.items()},
-        embeddings={kind: apply("embedder", made[kind]) for kind in compose.images_embedded(config.stage)},
+        embeddings={kind: model.embed(params, made[kind]) for kind in compose.images_embedded(config.stage)},
         text=text,
         class_weights=class_weights,
-        is_digit=jnp.asarray(PlateFormat.create(config.plates.alphabet, config.plates.layouts).kind_mask(DIGIT)),
+        is_digit=jnp.asarray(model.plate_format.kind_mask(DIGIT)),
     )
 
 
 def validation_step(
-    params: dict[str, Params], batch: Batch, *, networks: Networks, scale: int, judged: str, layout_masks: Bool[Array, "l k v"]
+    params: dict[str, Params], batch: Batch, *, model: PlateModel, judged: str
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array], dict[str, Array]]:
     """What the networks make of a batch, and how good it is.
 
     Examples whose `mask` is False only fill up the last batch and count nothing.
 
     Args:
-      scale: of HR against LR.
       judged: the kind of image that matters: `sr`, `bicubic` or `hr`.
 
     Returns:
@@ -123,20 +114,16 @@ def validation_step(
       `text` [b, k] and slot log-probabilities `slots` [b, k, v].
     """
     lr, hr, mask = images.to_float(batch["lr"]), images.to_float(batch["hr"]), batch["mask"].astype(jnp.float32)
-    made, read, said = {"bicubic": images.bicubic_upscale(lr, scale)}, {}, {}
+    made, said = model.enlargements(params, lr), {}
     sums = {"count": jnp.sum(mask)}
-    if "generator" in networks:
-        made["sr"] = networks["generator"].apply({"params": params["generator"]}, lr)
-    scores = metrics.image_scores(made, hr)
-    if "ocr" in networks:
-        logits = metrics.ocr_logits(networks["ocr"], params["ocr"], {**made, "hr": hr})
-        decoded = metrics.read_slots(logits, layout_masks)
-        read = {kind: found.classes for kind, found in decoded.items()}
-        scores |= metrics.text_scores(decoded, batch["text"])
-        v = layout_masks.shape[-1]
+    logits = metrics.ocr_logits(model, params, {**made, "hr": hr})
+    decoded = metrics.read_slots(logits, model.plate_format.layout_masks())
+    read = {kind: text.classes for kind, text in decoded.items()}
+    scores = metrics.image_scores(made, hr) | metrics.text_scores(decoded, batch["text"])
+    if logits:
+        v = len(model.plate_format.alphabet)
         sums["confusions"] = confusion.count(jnp.zeros((v, v)), batch["text"], read[judged], batch["mask"])
-        slots = jax.nn.log_softmax(logits[judged].slots.astype(jnp.float32))
-        said = {"index": batch["index"], "text": batch["text"], "slots": slots}
+        said = {"index": batch["index"], "text": batch["text"], "slots": logits[judged].slot_log_probs}
     for metric, by_kind in scores.items():
         for kind, values in by_kind.items():
             sums[metric if kind == judged else f"{metric}/{kind}"] = jnp.sum(mask * values)

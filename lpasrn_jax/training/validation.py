@@ -14,10 +14,9 @@ from lpasrn_jax import images, runtime
 from lpasrn_jax.data import pipeline
 from lpasrn_jax.data.lp_tracks import PreparedTracks
 from lpasrn_jax.evaluation import confidence
+from lpasrn_jax.models import PlateModel
 from lpasrn_jax.pictures import confusion_picture, image_grid
-from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.training import batches, steps
-from lpasrn_jax.training.networks import Networks
 from lpasrn_jax.training.state import Params
 
 PICTURES = 8  # rows of the picture grid
@@ -34,24 +33,19 @@ class Judgement(NamedTuple):
 class Validation:
     """Call it with the parameters of all networks for a `Judgement`."""
 
-    def __init__(self, networks: Networks, tracks: PreparedTracks, config: ml_collections.ConfigDict, mesh: jax.sharding.Mesh):
+    def __init__(self, model: PlateModel, tracks: PreparedTracks, config: ml_collections.ConfigDict, mesh: jax.sharding.Mesh):
+        self._model = model
         self._tracks = tracks
         self._config = config
         self._mesh = mesh
-        self._plate_format = PlateFormat.create(config.plates.alphabet, config.plates.layouts)
-        step = functools.partial(
-            steps.validation_step,
-            networks=networks,
-            scale=config.model.scale,
-            judged=judged_kind(config.stage),
-            layout_masks=self._plate_format.layout_masks(),
-        )
+        self._plate_format = model.plate_format
+        step = functools.partial(steps.validation_step, model=model, judged=judged_kind(config.stage))
         everywhere, spread = runtime.replicated(mesh), runtime.batch_sharding(mesh)
         self._step = jax.jit(step, out_shardings=(everywhere, spread, spread, everywhere))
 
     def __call__(self, params: dict[str, Params]) -> Judgement:
         totals, grid, said = None, None, []
-        for batch in batches.validation_batches(self._tracks, self._config):
+        for batch in batches.validation_batches(self._tracks, self._model, self._config):
             sums, made, read, said_of_batch = self._step(params, batches.on_devices(batch, self._mesh))
             said.append(jax.device_get(said_of_batch))
             totals = sums if totals is None else jax.tree.map(np.add, totals, sums)

@@ -1,20 +1,20 @@
 """The form in which weights travel: `NAME.safetensors` with the parameters, `NAME.json` beside it, the card.
 
-The card says what the parameters are of: `config` has the sections `model` and `plates` of the config that made them, `about`
-whatever else a user should know, such as the source or the calibration of the probabilities. No code is ever stored, nor run on
-loading.
+The card says what the parameters are of: `config` has the sections of the config that made them, among them those that a
+`PlateModel` is made from, with the plate format and the image sizes; `about` has whatever else a user should know, such as the
+source or the calibration of the probabilities. No code is ever stored, nor run on loading.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,10 +23,9 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors import SafetensorError
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.plates import PlateFormat
+from lpasrn_jax.models.plate_model import PlateModel
 
 FORMAT = "lpasrn_jax weights 1"
-LR_SIZE = (24, 72)  # of weights that do not say which size they were trained at
 
 
 class Calibration(NamedTuple):
@@ -48,7 +47,7 @@ class Bundle:
 
     Attributes:
       params: by network name (`generator`, `ocr`, `embedder`), float32.
-      config: the sections of the config that made them; `model` and `plates` are always there.
+      config: the sections of the config that made them, those of `models.plate_model.default_config` among them.
       about: what else a user should know, such as `source`, or the fields of a `Calibration`.
     """
 
@@ -56,9 +55,10 @@ class Bundle:
     config: dict[str, Any]
     about: dict[str, Any]
 
-    @property
-    def plate_format(self) -> PlateFormat:
-        return PlateFormat.create(**self.config["plates"])
+    @functools.cached_property
+    def model(self) -> PlateModel:
+        """The networks that the parameters are of."""
+        return PlateModel.from_config(self.config, sorted(self.params))
 
     @property
     def calibration(self) -> Calibration | None:
@@ -66,19 +66,6 @@ class Bundle:
         if not self.about.keys() & {*Calibration._fields}:
             return None
         return Calibration(**{name: self.about[name] for name in Calibration._fields if name in self.about})
-
-    @property
-    def lr_size(self) -> tuple[int, int]:
-        """Height and width of the LR images that the networks were trained on."""
-        height, width = self.config.get("data", {}).get("lr_size", LR_SIZE)
-        return height, width
-
-    @property
-    def hr_size(self) -> tuple[int, int]:
-        """Height and width of the SR and HR images."""
-        height, width = self.lr_size
-        scale = self.config["model"]["scale"]
-        return height * scale, width * scale
 
 
 def save_bundle(path: str | os.PathLike, bundle: Bundle) -> pathlib.Path:
@@ -144,28 +131,6 @@ def write_atomically(path: pathlib.Path, content: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-
-
-def check_params(what: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    """Compares two parameter trees by paths and shapes.
-
-    Args:
-      what: whose parameters they are, for the message.
-      expected: arrays or shapes, as `jax.eval_shape(model.init, ...)["params"]` gives them.
-
-    Raises:
-      UserError: naming what is missing, what is too much, and what has another shape.
-    """
-    wanted, given = flatten_dict(expected, sep="/"), flatten_dict(found, sep="/")
-    wrong = [f"{path} is missing" for path in sorted(wanted.keys() - given.keys())]
-    wrong += [f"{path} is unknown" for path in sorted(given.keys() - wanted.keys())]
-    wrong += [
-        f"{path} is {tuple(given[path].shape)}, expected {tuple(wanted[path].shape)}"
-        for path in sorted(wanted.keys() & given.keys())
-        if tuple(given[path].shape) != tuple(wanted[path].shape)
-    ]
-    if wrong:
-        raise UserError(f"{what}: parameters that do not fit the model: {'; '.join(wrong[:8])}{' ...' if len(wrong) > 8 else ''}")
 
 
 def _paths(path: str | os.PathLike) -> tuple[pathlib.Path, pathlib.Path]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ import numpy as np
 from jax import export
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.models.generator import Generator
+from lpasrn_jax.models.plate_model import Params, PlateModel
 from lpasrn_jax.weights.bundle import Bundle, Calibration, write_atomically
 
 READING_NETWORKS = ("generator", "ocr")
@@ -35,27 +34,30 @@ def reading_bundle(bundle: Bundle, note: str) -> Bundle:
     if not params:
         raise UserError(f"holds {', '.join(sorted(bundle.params))}, but no generator or OCR to export")
     config = {name: bundle.config[name] for name in ("model", "plates", "lineage") if name in bundle.config}
-    config["data"] = {"lr_size": list(bundle.lr_size)}
+    config["data"] = {"lr_size": list(bundle.model.lr_size)}
     about = {name: bundle.about[name] for name in ("step", *Calibration._fields) if name in bundle.about}
     return Bundle(params, config, about | {"note": note})
 
 
-def export_generator(generator: Generator, params: Any, height: int, width: int, platforms: Sequence[str]) -> export.Exported:
-    """Exports float32 images [b, height, width, 3] in [-1, 1] -> [b, scale*height, scale*width, 3], any b, parameters inside.
+def export_generator(model: PlateModel, params: Params, size: tuple[int, int], platforms: Sequence[str]) -> export.Exported:
+    """Exports float32 images [b, *size, 3] in [-1, 1] -> `scale` times as large, any b, parameters inside.
 
     The deformable layers are exported as plain XLA operations, so that the program runs wherever XLA does.
     """
-    portable = generator.clone(deform_implementation="xla")
+    portable = model.portable()
     (batch,) = export.symbolic_shape("b")
-    images = jax.ShapeDtypeStruct((batch, height, width, 3), jnp.float32)
-    enhance = jax.jit(lambda images: portable.apply({"params": params}, images))
-    return export.export(enhance, platforms=platforms)(images)
+    images = jax.ShapeDtypeStruct((batch, *size, 3), jnp.float32)
+    enlarge = jax.jit(lambda images: portable.enlarge(params, images))
+    return export.export(enlarge, platforms=platforms)(images)
 
 
 def write_export(
-    path: str | os.PathLike, generator: Generator, params: Any, height: int, width: int, platforms: Sequence[str]
+    path: str | os.PathLike, model: PlateModel, params: Params, size: tuple[int, int], platforms: Sequence[str]
 ) -> float:
     """Exports a generator to a file, once the exported program is seen to give the generator's own images.
+
+    Args:
+      size: height and width of the images that the program takes.
 
     Returns:
       The largest difference seen between the two, in [-1, 1].
@@ -63,11 +65,11 @@ def write_export(
     Raises:
       UserError: if they differ by more than `TOLERANCE`; nothing is written then.
     """
-    exported = export_generator(generator, params, height, width, platforms)
+    exported = export_generator(model, params, size, platforms)
     difference = 0.0
     for batch in (1, 3):
-        images = np.random.default_rng(batch).uniform(-1, 1, (batch, height, width, 3)).astype(np.float32)
-        expected = jax.jit(generator.apply)({"params": params}, images)
+        images = np.random.default_rng(batch).uniform(-1, 1, (batch, *size, 3)).astype(np.float32)
+        expected = jax.jit(model.enlarge)(params, images)
         difference = max(difference, float(jnp.abs(exported.call(images) - expected).max()))
     if not difference <= TOLERANCE:
         raise UserError(f"{path}: not written, for the program is {difference:.1e} away from the model, over {TOLERANCE:.0e}")

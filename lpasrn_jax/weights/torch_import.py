@@ -6,16 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import unflatten_dict
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.models.embedder import ResNet18
-from lpasrn_jax.models.generator import Generator, generator_config
-from lpasrn_jax.plates import BRAZIL
-from lpasrn_jax.weights.bundle import Bundle, check_params, save_bundle
+from lpasrn_jax.models.params import check_params
+from lpasrn_jax.models.plate_model import PlateModel, default_config
+from lpasrn_jax.weights.bundle import Bundle, save_bundle
 from lpasrn_jax.weights.torch_file import read_tensors
 from lpasrn_jax.weights.torch_names import Target, fold_batch_norm, generator_names, resnet18_names, to_flax
 
@@ -39,12 +36,15 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike, msca_scal
       UserError: for a file that can't be read, or does not hold such a network whole.
     """
     tensors = read_tensors(source)
+    config = default_config()
+    del config["model"]["ocr"]  # neither file has one
     if FIRST_OF_GENERATOR in tensors:
-        model, params, unused = import_generator(tensors, msca_scales)
-        config, network = {"model": generator_config(model), "plates": BRAZIL.config()}, {"generator": params}
+        config["model"] |= infer_generator(tensors, msca_scales)
+        params, unused = import_generator(tensors, PlateModel.from_config(config, ["generator"]))
+        network = {"generator": params}
     elif FIRST_OF_RESNET in tensors:
-        backbone, unused = import_resnet18(tensors)
-        config, network = {"model": {"embedder": {"backbone": "resnet18"}}}, {"embedder": {"backbone": backbone}}
+        backbone, unused = import_resnet18(tensors, PlateModel.from_config(config, ["embedder"]))
+        network = {"embedder": {"backbone": backbone}}
     else:
         some = ", ".join(sorted(tensors)[:3])
         raise UserError(
@@ -55,15 +55,13 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike, msca_scal
     return bundle
 
 
-def infer_generator(tensors: Tensors, msca_scales: Sequence[float] | None = None) -> Generator:
-    """The generator that a `state_dict` is of, told by its keys and shapes.
+def infer_generator(tensors: Tensors, msca_scales: Sequence[float] | None = None) -> dict[str, Any]:
+    """What the section `model` of a config says of the generator that a `state_dict` is of, told by its keys and shapes.
 
     Raises:
       UserError: for deformable layers of a kind that is not known, or another number of `msca_scales` than the file has.
     """
-    features = tensors[FIRST_OF_GENERATOR].shape[0]
     block = "deep_extractor.blocks.0"
-    growth = tensors.get(f"{block}.dense_layers.0.0.weight", np.empty((32,))).shape[0]
     position = f"{block}.attention.pos_conv"
     kinds = {f"{position}.0.weight": False, f"{position}.offset_conv.weight": True}
     use_deformable = next((value for key, value in kinds.items() if key in tensors), None)
@@ -74,41 +72,40 @@ def infer_generator(tensors: Tensors, msca_scales: Sequence[float] | None = None
     scales = tuple(msca_scales or (0.5**s for s in range(num_scales)))
     if len(scales) != num_scales:
         raise UserError(f"msca_scales: {len(scales)} given, but the checkpoint has {num_scales}")
-    prototypes = tensors.get("character_attention.detectors.0.prototype_conv.weight")
-    return Generator(
-        features=features,
-        num_rrdb_blocks=_count(tensors, "deep_extractor.blocks"),
-        growth=growth,
-        dense_layers=_count(tensors, f"{block}.dense_layers"),
-        scale=2 if "upscaler.pre_conv.weight" in tensors else 4,
-        use_deformable=use_deformable,
-        use_dcnv4=False,
-        deform_center_offset=1,
-        use_character_attention=num_scales > 0,
-        msca_scales=scales,
-        msca_num_prototypes=36 if prototypes is None else prototypes.shape[0],
-        msca_prototype_guidance=False,
-    )
+    # The length of a tensor, where the file has it; the other keys keep their defaults.
+    lengths = {
+        "features": FIRST_OF_GENERATOR,
+        "growth": f"{block}.dense_layers.0.0.weight",
+        "msca_num_prototypes": "character_attention.detectors.0.prototype_conv.weight",
+    }
+    return {name: len(np.atleast_1d(tensors[key])) for name, key in lengths.items() if key in tensors} | {
+        "num_rrdb_blocks": _count(tensors, "deep_extractor.blocks"),
+        "dense_layers": _count(tensors, f"{block}.dense_layers"),
+        "scale": 2 if "upscaler.pre_conv.weight" in tensors else 4,
+        "use_deformable": use_deformable,
+        "use_dcnv4": False,
+        "deform_center_offset": 1,
+        "use_character_attention": num_scales > 0,
+        "msca_scales": scales,
+        "msca_prototype_guidance": False,
+    }
 
 
-def import_generator(tensors: Tensors, msca_scales: Sequence[float] | None = None) -> tuple[Generator, dict[str, Any], list[str]]:
-    """The generator of a `state_dict`, its parameters, and the keys that it has no use for.
+def import_generator(tensors: Tensors, model: PlateModel) -> tuple[dict[str, Any], list[str]]:
+    """The parameters of a generator from a `state_dict`, and the keys that it has no use for.
 
     Raises:
       UserError: naming every key that is missing, or of another shape.
     """
     try:
-        model = infer_generator(tensors, msca_scales)
-        expected = jax.eval_shape(model.init, jax.random.key(0), jnp.zeros((1, 8, 8, 3)))["params"]
+        expected = model.shapes()["generator"]
     except (ValueError, IndexError) as error:
-        if isinstance(error, UserError):
-            raise
         raise UserError(f"LP-ASRN checkpoint: no generator has tensors of these shapes ({error})") from error
-    names = generator_names(model)
-    return model, _convert("LP-ASRN checkpoint", names, tensors, expected), sorted(tensors.keys() - names.keys())
+    names = generator_names(model.networks["generator"])
+    return _convert("LP-ASRN checkpoint", names, tensors, expected), sorted(tensors.keys() - names.keys())
 
 
-def import_resnet18(tensors: Tensors) -> tuple[dict[str, Any], list[str]]:
+def import_resnet18(tensors: Tensors, model: PlateModel) -> tuple[dict[str, Any], list[str]]:
     """Parameters for an embedder's `resnet18` backbone from torchvision's weights, and the keys that it has no use for.
 
     Raises:
@@ -116,7 +113,7 @@ def import_resnet18(tensors: Tensors) -> tuple[dict[str, Any], list[str]]:
     """
     folded = fold_batch_norm(tensors)
     names = resnet18_names()
-    expected = jax.eval_shape(ResNet18(jnp.dtype("float32")).init, jax.random.key(0), jnp.zeros((1, 32, 32, 3)))["params"]
+    expected = model.shapes()["embedder"]["backbone"]
     return _convert("ResNet-18 weights", names, folded, expected), sorted(folded.keys() - names.keys())
 
 

@@ -16,21 +16,15 @@ from lpasrn_jax.evaluation.evaluate import evaluate
 from lpasrn_jax.evaluation.judge import Judge, Judged
 from lpasrn_jax.evaluation.summary import confusions
 from lpasrn_jax.models import create_ocr
-from lpasrn_jax.models.generator import generator_config
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
-from tests.random_bundle import GENERATOR, OCR, part, random_bundle
+from tests.random_bundle import GENERATOR, OCR, part, random_bundle, small_config
 
 
 @pytest.fixture(scope="module")
 def reader(tracks_root, tfds_dir):
-    tracks = lp_tracks.prepare(tracks_root, BRAZIL, tfds_dir=tfds_dir, val_split=1.0)
-    return pipeline.FramePairReader(tracks.val, BRAZIL, tracks.scenarios, (8, 24), (16, 48))
-
-
-@pytest.fixture(scope="module")
-def generator():
-    return GENERATOR
+    tracks = lp_tracks.prepare(tracks_root, BRAZIL, tfds_dir=tfds_dir, val_split=0.0)
+    return pipeline.FramePairReader(tracks.all, BRAZIL, tracks.scenarios, (8, 24), (16, 48))
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +77,13 @@ def read_by_hand(slots):
     return np.array(texts)
 
 
-def test_characters_are_counted_as_by_hand(bundle, generator, reader, judged):
+def test_characters_are_counted_as_by_hand(bundle, reader, judged):
     found, _ = judged
     examples = [reader(i) for i in range(200)]
     lr, hr = (images.to_float(np.stack([example[name] for example in examples])) for name in ("lr", "hr"))
     made = {
         "bicubic": images.bicubic_upscale(lr, 2),
-        "sr": jax.jit(generator.apply)({"params": bundle.params["generator"]}, lr),
+        "sr": jax.jit(GENERATOR.apply)({"params": bundle.params["generator"]}, lr),
         "hr": hr,
     }
     text = np.stack([example["text"] for example in examples])
@@ -208,8 +202,8 @@ def test_the_validation_split_is_the_one_of_training(bundle, judge_bundle):
     assert 0 < found["tracks"] < 40
 
 
-def test_weights_from_elsewhere_are_judged_on_all_tracks(bundle, generator, judge_bundle):
-    config = {"model": generator_config(generator), "plates": BRAZIL.config()}
+def test_weights_from_elsewhere_are_judged_on_all_tracks(bundle, judge_bundle):
+    config = small_config() | {"data": {"lr_size": [8, 24]}}
     imported = Bundle({"generator": bundle.params["generator"]}, config, {})
     with pytest.raises(UserError, match="--split=val: these weights were not trained here"):
         judge_bundle(imported, split="val")

@@ -4,10 +4,11 @@ import jax
 import numpy as np
 
 from lpasrn_jax.evaluation import metrics
-from lpasrn_jax.models import create_ocr
+from lpasrn_jax.models import PlateModel, create_ocr
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.reading.decode import Decoded
-from tests.models.random_params import images, random_params
+from tests.models.random_params import images, random_values
+from tests.random_bundle import OCR, small_config
 
 TEXT = np.array([[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]])
 READ = np.array([[0, 1, 2, 3], [0, 2, 2, 1], [1, 0, 3, 2]])
@@ -28,12 +29,12 @@ def test_scores_by_metric_and_kind():
 
 
 def test_each_kind_is_read_by_itself():
-    ocr = create_ocr({"widths": [8, 8, 8, 16], "blocks_per_stage": 1, "transformer_layers": 1, "heads": 2}, BRAZIL)
+    model = PlateModel.from_config(small_config(), ["ocr"])
     by_kind = {"sr": images(3, 16, 48, 3), "hr": images(3, 16, 48, 3, seed=1)}
-    params = random_params(ocr, by_kind["hr"])
-    logits = jax.jit(lambda params, by_kind: metrics.ocr_logits(ocr, params, by_kind))(params, by_kind)
+    params = {"ocr": random_values(model.shapes()["ocr"])}
+    logits = jax.jit(lambda params, by_kind: metrics.ocr_logits(model, params, by_kind))(params, by_kind)
     read = metrics.read_slots(logits, BRAZIL.layout_masks())
     for kind, image in by_kind.items():
-        slots = jax.jit(ocr.apply)({"params": params}, image).slots
+        slots = jax.jit(create_ocr(OCR, BRAZIL).apply)({"params": params["ocr"]}, image).slots
         layout = BRAZIL.layout_masks()[np.asarray(read[kind].layout)]
         assert read[kind].classes.tolist() == np.where(layout, slots, -np.inf).argmax(axis=-1).tolist()

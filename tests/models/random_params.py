@@ -12,7 +12,11 @@ def random_params(module, *inputs, seed=0):
 
     Made by NumPy: compiling a network's initialisation takes longer than most tests.
     """
-    shapes = jax.eval_shape(module.init, jax.random.key(0), *inputs)["params"]
+    return random_values(jax.eval_shape(module.init, jax.random.key(0), *inputs)["params"], seed)
+
+
+def random_values(shapes, seed=0):
+    """The same for parameters of given shapes."""
     rng = np.random.default_rng(seed)
 
     def value(path, shape):

@@ -12,7 +12,7 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.frames import frame_array
 from lpasrn_jax.models import create_ocr
 from lpasrn_jax.plates import BRAZIL
-from lpasrn_jax.reading import networks
+from lpasrn_jax.reading import programs
 from lpasrn_jax.reading.decode import decode_slots
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
 from lpasrn_jax.weights.load import load_weights
@@ -71,7 +71,7 @@ def test_images_of_many_sizes_share_four_programs(bundle, load, rng, monkeypatch
         return to_float(images_in)
 
     to_float = images.to_float
-    monkeypatch.setattr(networks.images, "to_float", counted)
+    monkeypatch.setattr(programs.images, "to_float", counted)
     reader = load(bundle)
     for height in (5, 8, 9, 16, 17, 30, 32, 40, 64, 100, 300):
         reader.enhance(rng.integers(0, 256, (height, 3 * height, 3), np.uint8))
@@ -81,7 +81,7 @@ def test_images_of_many_sizes_share_four_programs(bundle, load, rng, monkeypatch
 def test_no_number_of_images_compiles_anew(bundle, load, rng, monkeypatch):
     traced = []
     to_float = images.to_float
-    monkeypatch.setattr(networks.images, "to_float", lambda batch: traced.append(len(batch)) or to_float(batch))
+    monkeypatch.setattr(programs.images, "to_float", lambda batch: traced.append(len(batch)) or to_float(batch))
     reader = load(bundle)
     for count in (1, 2, 4, 5, 6, 9, 32, 33, 40):
         assert len(reader.read_many(rng.integers(0, 256, (count, 8, 24, 3), np.uint8))) == count

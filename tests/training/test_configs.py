@@ -11,8 +11,8 @@ import pytest
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.losses import compose
+from lpasrn_jax.models import PlateModel
 from lpasrn_jax.training import optim
-from lpasrn_jax.training.networks import create_networks, random_params
 
 ROOT = pathlib.Path(__file__).parents[2]
 STEPS = 10  # an epoch
@@ -66,7 +66,7 @@ def flat(tree, prefix=""):
 def shapes(number, preset):
     """Of the parameters of the stage's networks."""
     config = config_of(number, preset)
-    return jax.eval_shape(lambda: random_params(create_networks(config), config))
+    return PlateModel.from_config(config, config.stage.networks).shapes()
 
 
 @stages

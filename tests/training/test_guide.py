@@ -14,9 +14,10 @@ from flax.traverse_util import flatten_dict
 
 from lpasrn_jax.commands.training_flags import load_config
 from lpasrn_jax.losses import compose
+from lpasrn_jax.models import PlateModel, plate_model
 from lpasrn_jax.models.ocr import OCRLogits
 from lpasrn_jax.plates import BRAZIL, DIGIT
-from lpasrn_jax.training import batches, networks, optim
+from lpasrn_jax.training import batches, optim
 from lpasrn_jax.training.hard_mining import HardExampleMiner
 from lpasrn_jax.training.loop import train_and_evaluate
 from lpasrn_jax.weights.orbax import load_checkpoint
@@ -213,9 +214,9 @@ def shapes(folder, network, **sections):
     """The parameters' shapes, by path, of a network of few features, under a file with `sections`."""
     config = from_file(folder, sections)
     config.model.update(features=8, growth=4, dense_layers=1, deform_groups=2)
-    config.data.lr_size, config.stage.networks = (8, 24), (network,)
-    tree = jax.eval_shape(lambda: networks.random_params(networks.create_networks(config), config))
-    return {path: leaf.shape for path, leaf in flatten_dict(tree[network], sep="/").items()}
+    config.data.lr_size = (8, 24)
+    tree = PlateModel.from_config(config, [network]).shapes()[network]
+    return {path: leaf.shape for path, leaf in flatten_dict(tree, sep="/").items()}
 
 
 def generator_shapes(folder, **model):
@@ -376,12 +377,13 @@ def test_a_stage_lasts_its_epochs_and_reweights_at_its_interval(
     config = from_file(tmp_path, {"progressive_training": {"stage4": section}})
     config.data.update(root=str(tracks_root), tfds_dir=str(tfds_dir), val_split=0.2, lr_size=(8, 24), num_workers=0)
     config.data.augment.enabled = False
-    monkeypatch.setitem(networks.NETWORKS, "generator", lambda config: Enlarger())
-    monkeypatch.setitem(networks.NETWORKS, "ocr", lambda config: Guesser())
+    monkeypatch.setitem(plate_model.NETWORKS, "generator", lambda config: Enlarger())
+    monkeypatch.setitem(plate_model.NETWORKS, "ocr", lambda config: Guesser())
     reweighted, reweight = [], HardExampleMiner.reweight
     monkeypatch.setattr(HardExampleMiner, "reweight", lambda self, done: (reweighted.append(done), reweight(self, done)))
 
     assert train_and_evaluate(config, str(tmp_path / "run"))["finished"]
     assert reweighted == pytest.approx(progress)
-    steps_per_epoch = batches.steps_per_epoch(batches.prepare_tracks(config), config)
+    model = PlateModel.from_config(config, config.stage.networks)
+    steps_per_epoch = batches.steps_per_epoch(batches.prepare_tracks(model, config), config)
     assert load_checkpoint(tmp_path / "run/hard_mining/last").step == epochs * steps_per_epoch > 0

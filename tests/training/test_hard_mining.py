@@ -14,6 +14,7 @@ from scipy import stats
 from configs import base
 from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.models import PlateModel
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.training import batches
 from lpasrn_jax.training.hard_mining import HardExampleMiner
@@ -251,7 +252,11 @@ def config():
 
 
 def _indices(prepared, config, *arguments):
-    return next(batches.training_batches(prepared, config, *arguments))["index"].tolist()
+    return next(training_batches(prepared, config, *arguments))["index"].tolist()
+
+
+def training_batches(prepared, config, *arguments):
+    return batches.training_batches(prepared, PlateModel.from_config(config, ()), config, *arguments)
 
 
 def test_a_period_draws_by_the_miners_probabilities_and_anew(prepared, config):
@@ -276,8 +281,8 @@ def test_the_first_period_has_the_configs_own_seed(prepared, config):
 
 def test_only_the_contrastive_loss_asks_for_another_frame(prepared, config):
     config.stage.loss_components = ("l1",)
-    assert "other_hr" not in next(batches.training_batches(prepared, config))
+    assert "other_hr" not in next(training_batches(prepared, config))
     config.stage.loss_components = ("ctc", "contrastive")
-    assert next(batches.training_batches(prepared, config))["other_hr"].shape == (30, 16, 48, 3)
+    assert next(training_batches(prepared, config))["other_hr"].shape == (30, 16, 48, 3)
     as_validation = dataclasses.replace(prepared, val=prepared.train)
-    assert "other_hr" not in next(batches.validation_batches(as_validation, config))
+    assert "other_hr" not in next(batches.validation_batches(as_validation, PlateModel.from_config(config, ()), config))

@@ -6,9 +6,10 @@ import pytest
 
 from configs import stage0, stage1, stage2
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.models import PlateModel
+from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.training import optim
 from lpasrn_jax.training.initial import initial_params
-from lpasrn_jax.training.networks import create_networks, random_params
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
 
 
@@ -22,14 +23,17 @@ def tiny(stage):
 
 
 def start(config, workdir):
-    networks = create_networks(config)
-    shapes = jax.eval_shape(lambda: random_params(networks, config))
-    return initial_params(networks, optim.trained_params(shapes, config.stage.frozen), config, workdir)
+    model = model_of(config)
+    return initial_params(model, optim.trained_params(model.shapes(), config.stage.frozen), config, workdir)
+
+
+def model_of(config):
+    return PlateModel.from_config(config, config.stage.networks)
 
 
 def stored(path, config, *names, **changes):
     """A bundle at `path` with the config's networks of those names, every parameter 0.5; the path."""
-    params = jax.eval_shape(lambda: random_params(create_networks(config), config))
+    params = model_of(config).shapes()
     halves = jax.tree.map(lambda leaf: np.full(leaf.shape, 0.5, np.float32), {name: params[name] for name in names})
     save_bundle(path, Bundle({**halves, **changes}, {**config.to_dict(), "lineage": ["pretrain", "warmup"]}, {}))
     return str(path)
@@ -81,7 +85,7 @@ def test_a_network_that_the_weights_lack_and_the_stage_does_not_train_is_an_erro
 
 def test_a_backbone_alone_starts_the_embedder(tmp_path):
     config = tiny(stage0)
-    whole = jax.eval_shape(lambda: random_params(create_networks(config), config))["embedder"]
+    whole = model_of(config).shapes()["embedder"]
     backbone = jax.tree.map(lambda leaf: np.full(leaf.shape, 0.5, np.float32), whole["backbone"])
     config.init_from = stored(tmp_path / "weights", config, embedder={"backbone": backbone})
     params, _ = start(config, tmp_path)
@@ -101,6 +105,19 @@ def test_weights_of_another_model_name_the_override_that_fits(change, override, 
     config.init_from = stored(tmp_path / "weights", config, "generator", "ocr", "embedder")
     config.update_from_flattened_dict(change)
     with pytest.raises(UserError, match=f"is of another model; give {override}$"):
+        start(config, tmp_path)
+
+
+@pytest.mark.parametrize(("stored_plates", "message"), [
+    ({"alphabet": BRAZIL.alphabet[::-1]}, f"the OCR reads the alphabet {BRAZIL.alphabet[::-1]}, this model {BRAZIL.alphabet}"),
+    ({"layouts": {"short": "LLLNNN"}}, "the OCR reads plates of 6 characters, this model of 7"),
+])  # fmt: skip
+def test_weights_of_another_plate_format_are_refused(stored_plates, message, tmp_path):
+    """Also where every shape fits, as with the same letters in another order."""
+    config, other = tiny(stage2), tiny(stage2)
+    other.plates = {**BRAZIL.config(), **stored_plates}
+    config.init_from = stored(tmp_path / "weights", other, "generator", "ocr", "embedder")
+    with pytest.raises(UserError, match=message):
         start(config, tmp_path)
 
 

@@ -11,7 +11,7 @@ import pytest
 import safetensors.numpy
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.weights.bundle import Bundle, check_params, load_bundle, save_bundle
+from lpasrn_jax.weights.bundle import Bundle, load_bundle, save_bundle
 from lpasrn_jax.weights.load import load_weights
 
 
@@ -81,13 +81,3 @@ def test_a_safetensors_file_with_a_card_of_its_own_digest_but_no_tensors(tmp_pat
     with pytest.raises(UserError, match="not the weights that"):
         load_bundle(path)
     assert json.loads(path.with_suffix(".json").read_text())["config"] == bundle.config
-
-
-def test_parameters_that_do_not_fit_are_all_named():
-    def shape(*dimensions):
-        return jax.ShapeDtypeStruct(dimensions, np.float32)
-
-    expected = {"a": {"kernel": shape(2, 3), "bias": shape(3)}, "b": shape(1)}
-    found = {"a": {"kernel": shape(2, 4), "bias": shape(3)}, "c": shape(1)}
-    with pytest.raises(UserError, match=r"b is missing; c is unknown; a/kernel is \(2, 4\), expected \(2, 3\)"):
-        check_params("weights", expected, found)

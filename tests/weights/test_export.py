@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.models.generator import Generator, generator_config
+from lpasrn_jax.models import PlateModel
+from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights import export
 from lpasrn_jax.weights.bundle import Bundle, load_bundle, save_bundle
-from tests.models.random_params import random_params
-from tests.random_bundle import part, random_bundle
+from tests.models.random_params import random_values
+from tests.random_bundle import part, random_bundle, small_config
 
-MODEL = Generator(
-    features=8, num_rrdb_blocks=1, growth=4, dense_layers=1, deform_groups=2, msca_scales=(1.0, 0.5), msca_num_prototypes=4
+CONFIG = small_config()
+CONFIG["model"] |= dict(
+    use_deformable=True, deform_groups=2, use_character_attention=True, msca_scales=(1.0, 0.5), msca_num_prototypes=4
 )
+MODEL = PlateModel.from_config(CONFIG, ["generator"])
 
 RUN_ELSEWHERE = """
 import pathlib, sys
@@ -33,29 +36,29 @@ np.save(sys.argv[3], program.call(np.load(sys.argv[2])))
 
 @pytest.fixture(scope="module")
 def params():
-    return random_params(MODEL, np.zeros((1, 8, 8, 3), np.float32))
+    return {"generator": random_values(MODEL.shapes()["generator"])}
 
 
 def test_the_script_exports_what_a_fresh_process_runs(tmp_path, params):
-    save_bundle(tmp_path / "small", Bundle({"generator": params}, {"model": generator_config(MODEL)}, {}))
+    save_bundle(tmp_path / "small", Bundle(params, CONFIG, {}))
     command = [sys.executable, "scripts/export.py", "--checkpoint", tmp_path / "small", "--out", tmp_path / "small.stablehlo"]
     subprocess.run([*command, "--height", "9", "--width", "14"], check=True)
     images = np.random.default_rng(0).uniform(-1, 1, (2, 9, 14, 3)).astype(np.float32)
     np.save(tmp_path / "lr.npy", images)
     arguments = [tmp_path / "small.stablehlo", tmp_path / "lr.npy", tmp_path / "sr.npy"]
     subprocess.run([sys.executable, "-c", RUN_ELSEWHERE, *arguments], check=True)
-    np.testing.assert_allclose(np.load(tmp_path / "sr.npy"), MODEL.apply({"params": params}, images), atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "sr.npy"), jax.jit(MODEL.enlarge)(params, images), atol=1e-5)
 
 
 def test_a_program_that_differs_is_not_written(tmp_path, params, monkeypatch):
     right = export.export_generator
 
-    def wrong(generator, params, *rest):
-        return right(generator, jax.tree.map(lambda leaf: leaf * 1.01, params), *rest)
+    def wrong(model, params, *rest):
+        return right(model, jax.tree.map(lambda leaf: leaf * 1.01, params), *rest)
 
     monkeypatch.setattr(export, "export_generator", wrong)
     with pytest.raises(UserError, match="away from the model"):
-        export.write_export(tmp_path / "a", MODEL, params, 8, 8, ["cpu"])
+        export.write_export(tmp_path / "a", MODEL, params, (8, 8), ["cpu"])
     assert not (tmp_path / "a").exists()
 
 
@@ -70,7 +73,7 @@ def test_the_script_exports_what_reads_and_nothing_of_the_run(tmp_path):
     found = load_bundle(tmp_path / "plates")
     jax.tree.map(np.testing.assert_array_equal, found.params, whole.params)
     assert found.about == {"step": 40, **calibration, "note": "Random."}
-    assert (found.calibration, found.lr_size, found.plate_format) == ((1.5, 0.25), (8, 24), whole.plate_format)
+    assert (found.calibration, found.model.lr_size, found.model.plate_format) == ((1.5, 0.25), (8, 24), BRAZIL)
     assert "somewhere" not in (tmp_path / "plates.json").read_text()
 
 

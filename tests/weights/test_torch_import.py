@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.models.generator import Generator, create_generator
+from lpasrn_jax.models.generator import Generator
+from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights.load import load_weights
 from lpasrn_jax.weights.torch_import import convert, infer_generator
 
@@ -59,7 +60,7 @@ def test_the_generator_is_told_from_its_tensors(variant):
         features=16, num_rrdb_blocks=2, growth=8, dense_layers=2, use_dcnv4=False, deform_center_offset=1,
         msca_prototype_guidance=False, **{"msca_scales": (), **VARIANTS[variant][1]},
     )  # fmt: skip
-    assert infer_generator(tensors) == expected
+    assert Generator(**infer_generator(tensors)) == expected
 
 
 def test_a_converted_checkpoint_gives_the_same_image(tmp_path):
@@ -70,8 +71,7 @@ def test_a_converted_checkpoint_gives_the_same_image(tmp_path):
     state = {f"module.{key}": value for key, value in source.state_dict().items()}  # as DataParallel saves it
     convert(write(tmp_path / "best.pth", state), tmp_path / "original")
     bundle = load_weights(tmp_path / "original")
-    model = create_generator(bundle.config["model"])
-    np.testing.assert_allclose(model.apply({"params": bundle.params["generator"]}, image), expected, atol=2e-5)
+    np.testing.assert_allclose(bundle.model.enlarge(bundle.params, image), expected, atol=2e-5)
     # The original computes these two kinds and uses neither.
     kinds = ("prototype_conv.weight", "prototypes")
     assert bundle.about["unused"] == sorted(f"character_attention.detectors.{s}.{kind}" for s in (0, 1) for kind in kinds)
@@ -91,6 +91,7 @@ def test_resnet18_becomes_the_embedders_backbone(tmp_path):
     bundle = convert(tmp_path / "resnet18.pth", tmp_path / "backbone")
     assert bundle.about["unused"] == ["fc.bias", "fc.weight"]
     assert bundle.params["embedder"]["backbone"]["stem"]["kernel"].shape == (7, 7, 3, 64)
+    assert (bundle.model.plate_format, bundle.model.networks["embedder"].backbone) == (BRAZIL, "resnet18")
 
 
 WITHOUT_TORCH = """

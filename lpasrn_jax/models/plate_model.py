@@ -1,0 +1,176 @@
+"""The model: the one place that makes networks from a config and runs them.
+
+Training steps, validation, evaluation, reading and export all work with a `PlateModel`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from lpasrn_jax import images
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.models.embedder import Embedder, create_embedder
+from lpasrn_jax.models.generator import Generator, create_generator
+from lpasrn_jax.models.ocr import OCR, OCRLogits, create_ocr
+from lpasrn_jax.models.params import check_params
+from lpasrn_jax.plates import BRAZIL, PlateFormat
+
+Config = Mapping[str, Any]  # a dict or an ml_collections config: sections by name
+Params = Mapping[str, Any]  # a tree of arrays by the name of its network
+Images = Float[Array, "b h w 3"]
+
+LR_SIZE = (24, 72)  # default height and width: an LR frame is 18 to 21 pixels high, and its HR frame 34
+
+
+def default_config() -> dict[str, dict[str, Any]]:
+    """The sections that `PlateModel.from_config` takes, each key at its default.
+
+    The attributes of `Generator` and `OCR` say what the keys of `model` mean.
+    """
+    return {
+        "plates": BRAZIL.config(),
+        "data": {"lr_size": LR_SIZE},
+        "model": {**_defaults(Generator), "ocr": {key: value for key, value in _defaults(OCR).items() if key != "dtype"}},
+        "loss": {"embedding_dim": Embedder.dim, "use_lightweight_embedder": Embedder.backbone == "lightweight"},
+    }
+
+
+def _defaults(network: type[nn.Module]) -> dict[str, Any]:
+    fields = dataclasses.fields(network)
+    return {f.name: f.default for f in fields if f.name not in ("parent", "name") and f.default is not dataclasses.MISSING}
+
+
+def _embedder(config: Config) -> Embedder:
+    backbone = "lightweight" if config["loss"]["use_lightweight_embedder"] else "resnet18"
+    return create_embedder({"backbone": backbone, "dim": config["loss"]["embedding_dim"]}, config["model"]["dtype"])
+
+
+NETWORKS: dict[str, Callable[[Config], nn.Module]] = {
+    "generator": lambda config: create_generator(config["model"]),
+    "ocr": lambda config: create_ocr(config["model"]["ocr"], PlateFormat.create(**config["plates"]), config["model"]["dtype"]),
+    "embedder": _embedder,
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PlateModel:
+    """Networks by name, the format of the plates that they read, and the sizes of their images.
+
+    Parameters are trees by the networks' names, images are in [-1, 1]. The methods that take both are pure, to be jitted,
+    differentiated and composed. The text in the bicubic and in the SR image, in one program:
+
+        {kind: model.log_probs(params, image) for kind, image in model.enlargements(params, lr).items()}
+
+    Attributes:
+      networks: some of `generator`, `ocr` and `embedder`.
+      plate_format: what the OCR can read.
+      lr_size: height and width of the LR images that the networks are trained on; the generator takes others too.
+      scale: of SR and HR images against LR.
+      dtype: of the computation; parameters are float32.
+    """
+
+    networks: Mapping[str, nn.Module]
+    plate_format: PlateFormat
+    lr_size: tuple[int, int]
+    scale: int
+    dtype: str
+
+    @classmethod
+    def from_config(cls, config: Config, names: Collection[str]) -> PlateModel:
+        """The networks of those names as a config describes them.
+
+        Args:
+          config: the sections `model`, `plates`, `data` and, for an embedder, `loss` of `default_config`; others are ignored.
+          names: of the networks.
+
+        Raises:
+          UserError: for an unknown name.
+        """
+        for name in names:
+            if name not in NETWORKS:
+                raise UserError(f"stage.networks: {name!r} found; expected some of {', '.join(NETWORKS)}")
+        height, width = config["data"]["lr_size"]
+        return cls(
+            networks={name: NETWORKS[name](config) for name in names},
+            plate_format=PlateFormat.create(**config["plates"]),
+            lr_size=(height, width),
+            scale=config["model"]["scale"],
+            dtype=config["model"]["dtype"],
+        )
+
+    @property
+    def hr_size(self) -> tuple[int, int]:
+        """Height and width of SR and HR images."""
+        height, width = self.lr_size
+        return height * self.scale, width * self.scale
+
+    def with_dtype(self, dtype: str) -> PlateModel:
+        """The same networks, computed in another precision."""
+        networks = {name: network.clone(dtype=dtype) for name, network in self.networks.items()}
+        return dataclasses.replace(self, networks=networks, dtype=dtype)
+
+    def portable(self) -> PlateModel:
+        """The same model with a generator of plain XLA operations, which runs wherever XLA does and can be exported."""
+        networks = {
+            name: network.clone(deform_implementation="xla") if name == "generator" else network
+            for name, network in self.networks.items()
+        }
+        return dataclasses.replace(self, networks=networks)
+
+    def init(self, key: Key[Array, ""]) -> dict[str, Any]:
+        """New parameters; a network's own do not depend on which others there are."""
+        lr, hr = (jnp.zeros((1, *size, 3)) for size in (self.lr_size, self.hr_size))
+        return {name: network.init(key, lr if name == "generator" else hr)["params"] for name, network in self.networks.items()}
+
+    def shapes(self) -> dict[str, Any]:
+        """The parameters' shapes and dtypes, without computing any."""
+        return jax.eval_shape(self.init, jax.random.key(0))
+
+    def check(self, what: str, params: Params, plate_format: PlateFormat) -> None:
+        """Refuses parameters of other networks.
+
+        Args:
+          what: whose parameters they are, for the message.
+          params: of all networks of the model.
+          plate_format: of the plates that they were trained to read; its layouts may be others, since no network knows them.
+
+        Raises:
+          UserError: naming both alphabets, both lengths, or both shapes.
+        """
+        theirs, ours = plate_format, self.plate_format
+        if "ocr" in self.networks and theirs.alphabet != ours.alphabet:
+            raise UserError(f"{what}: the OCR reads the alphabet {theirs.alphabet}, this model {ours.alphabet}")
+        if "ocr" in self.networks and theirs.length != ours.length:
+            raise UserError(f"{what}: the OCR reads plates of {theirs.length} characters, this model of {ours.length}")
+        check_params(what, self.shapes(), params)
+
+    def enlarge(self, params: Params, lr: Images) -> Float[Array, "b rh rw 3"]:
+        """SR images."""
+        return self._apply("generator", params, lr)
+
+    def enlargements(self, params: Params, lr: Images) -> dict[str, Float[Array, "b rh rw 3"]]:
+        """LR images at the size of SR by the way: `bicubic`, and `sr` where there is a generator."""
+        bicubic = {"bicubic": images.bicubic_upscale(lr, self.scale)}
+        return bicubic | {"sr": self.enlarge(params, lr)} if "generator" in self.networks else bicubic
+
+    def logits(self, params: Params, hr: Images) -> OCRLogits:
+        """What both heads of the OCR say about images of the size of SR."""
+        return self._apply("ocr", params, hr)
+
+    def log_probs(self, params: Params, hr: Images) -> Float[Array, "b k v"]:
+        """Log-probabilities of the characters in each slot."""
+        return self.logits(params, hr).slot_log_probs
+
+    def embed(self, params: Params, hr: Images) -> Float[Array, "b d"]:
+        """Embeddings of length 1."""
+        return self._apply("embedder", params, hr)
+
+    def _apply(self, name: str, params: Params, image: Images) -> Any:
+        return self.networks[name].apply({"params": params[name]}, image)
