@@ -7,6 +7,7 @@ sharpening). What coding adds is in `coding.py`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import cv2
 import numpy as np
@@ -17,7 +18,9 @@ from lpasrn_jax.synthetic.ranges import CameraRanges
 from lpasrn_jax.synthetic.scene import MARGIN_X, MARGIN_Y, PLATE_CORNERS
 
 _GAMMA = 2.2
-_FINE_HEIGHT = 120  # at least as many rows of light are computed for a frame, so that a plate keeps what its scene shows
+_SAMPLES = 3
+_NOISE_SIDE = 640
+_FINE_HEIGHT = 100  # at least as many rows of light are computed for a frame, so that a plate keeps what its scene shows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,11 +121,11 @@ def flicker(camera: Camera, ranges: CameraRanges, rng: np.random.Generator) -> C
     )
 
 
-def linear_scene(scene: Float[np.ndarray, "sh sw 3"], camera: Camera) -> Float[np.ndarray, "sh sw 3"]:
-    """The scene in linear light and in the camera's colours, of which 1 is the level of a burnt-out pixel."""
-    light = cv2.pow(scene, _GAMMA)
-    sheet = max(_sheet_level(light), 1e-3)
-    light *= np.float32(camera.white_balance) / np.float32(np.mean(camera.white_balance) * sheet)
+def linear_scene(scene: UInt8[np.ndarray, "sh sw 3"], camera: Camera) -> Float[np.ndarray, "sh sw 3"]:
+    """The scene in linear light and in the camera's colours, with the plate's sheet at 1."""
+    balance = np.float32(camera.white_balance) / np.mean(camera.white_balance)
+    light = cv2.LUT(scene, np.float32((np.arange(256)[:, None] / 255) ** _GAMMA * balance)[None])
+    light *= np.float32(1 / max(_sheet_level(light), 1e-3))
     return light
 
 
@@ -148,6 +151,9 @@ def record(
     """One frame of (height, width) `size` from the light of `see`: blur, sampling, noise and development; RGB."""
     height, width = size
     pixel = image.shape[0] / height
+    if pixel > 2 * _SAMPLES:  # the blur needs no finer grid than this
+        image = cv2.resize(image, (width * _SAMPLES, height * _SAMPLES), interpolation=cv2.INTER_AREA)
+        pixel = _SAMPLES
     image = cv2.GaussianBlur(image, (0, 0), max(camera.defocus * pixel, 0.1))
     image = _smear(image, np.array(camera.motion) * pixel)
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -159,10 +165,11 @@ def record(
 
 
 def _sheet_level(light: np.ndarray) -> float:
-    """Linear brightness of the plate: of its brighter parts, be they sheet or ink."""
+    """Linear brightness of the plate: of the sheet, or of bright ink on a dark sheet."""
     h, w, _ = light.shape
-    plate = light[MARGIN_Y : h - MARGIN_Y : 3, MARGIN_X : w - MARGIN_X : 3].mean(2)
-    return float(np.percentile(plate, 70))
+    plate = light[MARGIN_Y : h - MARGIN_Y : 5, MARGIN_X : w - MARGIN_X : 5].reshape(-1, 3) @ np.full(3, 1 / 3, np.float32)
+    sheet, bright = np.sort(plate)[[int(0.7 * plate.size), int(0.9 * plate.size)]]
+    return float(max(sheet, 0.6 * bright))
 
 
 def _night(image: np.ndarray, camera: Camera) -> np.ndarray:
@@ -205,15 +212,22 @@ def _smear(image: np.ndarray, motion: np.ndarray) -> np.ndarray:
 def _expose(image: np.ndarray, camera: Camera, level: float, rng: np.random.Generator) -> np.ndarray:
     """Noise whose variance grows with the light, and the colour filter in front of the sensor."""
     if camera.monochrome:
-        image = np.repeat(image.mean(2, keepdims=True), 3, axis=2)
+        image = cv2.transform(image, np.full((3, 3), 1 / 3, np.float32))
     if not camera.noise:
         return image
     usual = max(0.7 * level, 1e-4)
     noise = camera.noise * float(np.clip(camera.level / 140, 0.4, 1))
     deviation = noise / 255 * _GAMMA * usual ** (1 - 1 / _GAMMA)  # the tone curve's slope, undone
     scale = np.sqrt((np.maximum(image, 0) + 0.1 * usual) * np.float32(deviation**2 / (1.1 * usual)))
-    channels = 1 if camera.monochrome else 3
-    return image + scale * rng.standard_normal((*image.shape[:2], channels), dtype=np.float32)
+    h, w, _ = image.shape
+    y, x = rng.integers(0, (_NOISE_SIDE - h, _NOISE_SIDE - w))
+    return image + scale * _noise_field()[y : y + h, x : x + w, : 1 if camera.monochrome else 3]
+
+
+@functools.cache
+def _noise_field() -> np.ndarray:
+    """White noise that frames cut theirs from: drawing it anew would take as long as all the optics."""
+    return np.random.default_rng(0).standard_normal((_NOISE_SIDE, _NOISE_SIDE, 3), dtype=np.float32)
 
 
 def _develop(image: np.ndarray, camera: Camera) -> np.ndarray:

@@ -5,6 +5,8 @@ A canvas is float32 RGB [HEIGHT, WIDTH, 3] in [0, 1], which the functions change
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from jaxtyping import Float
 
@@ -28,8 +30,9 @@ def blank(colour: Colour) -> Plate:
     return np.full((HEIGHT, WIDTH, 3), np.clip(colour, 0, 1), np.float32)
 
 
+@functools.lru_cache(256)
 def rounded_rectangle(box_mm: Box, radius_mm: float) -> Float[np.ndarray, "h w"]:
-    """Coverage [HEIGHT, WIDTH] of a rectangle with round corners, from its signed distance."""
+    """Coverage [HEIGHT, WIDTH] of a rectangle with round corners, from its signed distance; cached, so not to be changed."""
     x0, y0, x1, y1 = box_mm
     x = (np.arange(WIDTH, dtype=np.float32) + 0.5) / PIXELS_PER_MM
     y = (np.arange(HEIGHT, dtype=np.float32)[:, None] + 0.5) / PIXELS_PER_MM

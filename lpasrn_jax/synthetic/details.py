@@ -5,11 +5,8 @@ Each function paints on a canvas (`canvas.Plate`) in place.
 
 from __future__ import annotations
 
-import functools
-
 import cv2
 import numpy as np
-from jaxtyping import Float
 
 from lpasrn_jax.plates import LETTERS
 from lpasrn_jax.synthetic.canvas import (
@@ -27,9 +24,8 @@ from lpasrn_jax.synthetic.canvas import (
     px,
     rounded_rectangle,
 )
-from lpasrn_jax.synthetic.glyphs import MANDATORY
 from lpasrn_jax.synthetic.ranges import Range
-from lpasrn_jax.synthetic.typeface import Style, glyph_mask
+from lpasrn_jax.synthetic.typeface import small_text
 
 _LETTERS = list(LETTERS)
 BOLTS_X_MM = (118.0, 285.0)
@@ -39,15 +35,17 @@ _SEAL_SHARES = (0.45, 0.25, 0.12, 0.1, 0.08)
 
 def draw_rim(plate: Plate, ground: Colour, rng: np.random.Generator) -> None:
     """The pressed edge of the sheet: a line of light and one of shadow beside it."""
-    inset = rng.uniform(3, 7)
-    for offset, shade in ((0.0, rng.uniform(0.8, 1.15)), (1.6, rng.uniform(0.7, 1.05))):
-        draw_border(plate, np.float32(ground * shade), inset + offset, width_mm=1.6)
+    inset = int(rng.integers(3, 7))
+    for offset, shade in ((0, rng.uniform(0.8, 1.15)), (2, rng.uniform(0.7, 1.05))):
+        draw_border(plate, np.float32(ground * shade), inset + offset, width_mm=2)
 
 
-def draw_border(plate: Plate, colour: Colour, inset_mm: float, width_mm: float = 2.5) -> None:
+def draw_border(plate: Plate, colour: Colour, inset_mm: int, width_mm: int = 3) -> None:
     """A line along the outline."""
-    outer = _outline(round(inset_mm, 1), 12.0)
-    inner = _outline(round(inset_mm + width_mm, 1), 10.5)
+    outer, inner = (
+        rounded_rectangle((inset, inset, WIDTH_MM - inset, HEIGHT_MM - inset), radius)
+        for inset, radius in ((inset_mm, 12), (inset_mm + width_mm, 10))
+    )
     plate += (outer - inner)[..., None] * (np.clip(colour, 0, 1) - plate)
 
 
@@ -65,8 +63,8 @@ def draw_city(plate: Plate, ground: Colour, ink: Colour, rng: np.random.Generato
             )
     state, *words = ("".join(rng.choice(_LETTERS, n)) for n in (2, *rng.integers(2, 9, rng.integers(1, 4))))
     text = f"{state}-{' '.join(words)}"[:22]
-    mask = _small_text(text, px(rng.uniform(11, 15)))
-    widest = px(min(right - left - 30, len(text) * rng.uniform(8.5, 11.5)))
+    mask = small_text(text, px(rng.uniform(11, 15)))
+    widest = px(min(right - left - 30, len(text) * rng.uniform(9, 13.5)))
     mask = cv2.resize(mask, (widest, mask.shape[0]), interpolation=cv2.INTER_AREA)
     blend(plate, mask * rng.uniform(0.6, 1), ink, (rng.uniform(200, 232), (top + bottom) / 2))
     if rng.random() < 0.4:  # the maker's code between the bolts
@@ -139,19 +137,3 @@ def draw_film(plate: Plate, strength: Range, rng: np.random.Generator) -> None:
         pattern = -2 * depth * lines.astype(np.float32)[..., None]
     plate += pattern
     np.clip(plate, 0, 1, out=plate)
-
-
-@functools.lru_cache(64)
-def _outline(inset_mm: float, radius_mm: float) -> Float[np.ndarray, "h w"]:
-    return rounded_rectangle((inset_mm, inset_mm, WIDTH_MM - inset_mm, HEIGHT_MM - inset_mm), radius_mm)
-
-
-def _small_text(text: str, height: int) -> Float[np.ndarray, "h w"]:
-    gap = np.zeros((height, max(1, round(0.22 * height))), np.float32)
-    space = np.zeros((height, height // 4), np.float32)
-    return np.hstack([piece for c in text for piece in (space if c == " " else _small_glyph(c, height), gap)])
-
-
-@functools.cache
-def _small_glyph(character: str, height: int) -> Float[np.ndarray, "h w"]:
-    return glyph_mask(character, MANDATORY, Style(weight=0.2, width=0.62), height)

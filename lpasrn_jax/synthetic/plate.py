@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 
+import cv2
 import numpy as np
 
 from lpasrn_jax.plates import LETTER
@@ -12,7 +13,7 @@ from lpasrn_jax.synthetic import details
 from lpasrn_jax.synthetic.canvas import WIDTH_MM, Colour, Plate, blank, blend, fill_rectangle, px
 from lpasrn_jax.synthetic.glyphs import FE, MANDATORY, Glyph
 from lpasrn_jax.synthetic.ranges import LetteringRanges, PlateRanges
-from lpasrn_jax.synthetic.typeface import Style, glyph_mask, text_mask
+from lpasrn_jax.synthetic.typeface import Style, glyph_mask, small_text
 
 # Left, top, right and bottom of what characters may cover, as fractions of the plate.
 TEXT_BOX = (0.025, 0.19, 0.975, 0.94)
@@ -95,9 +96,11 @@ def _draw_mercosur(text: str, pattern: str, ranges: PlateRanges, rng: np.random.
         details.draw_film(plate, ranges.film_strength, rng)
     _draw_band(plate, rng)
     details.draw_code(plate, (11, 38, 31, 58), rng)
-    blend(plate, text_mask("BR", MANDATORY, Style(0.17, 0.65), px(12)), np.float32(0.1), (21, 110))
+    blend(plate, small_text("BR", px(12)), np.float32(0.1), (21, 110))
     row = _Row.draw(ranges.mercosur, text, pattern, rng)
-    row.press(plate, FE, ground, ink, ranges, rng)
+    # The standard's shapes were known here from descriptions alone: some are replaced by plainer ones.
+    plain = {c: MANDATORY[c] for c in text if rng.random() < ranges.plain_shapes and c not in "1I"}
+    row.press(plate, {**FE, **plain}, ground, ink, ranges, rng)
     if rng.random() < 0.6:
         details.draw_bolts(plate, ranges.bolts, 0.3, rng)
     return plate
@@ -109,7 +112,8 @@ def _draw_band(plate: Plate, rng: np.random.Generator) -> None:
     inset = rng.uniform(0, 3)
     bottom = rng.uniform(28, 33)
     fill_rectangle(plate, (inset, inset, WIDTH_MM - inset, bottom), blue)
-    name = text_mask("BRASIL", MANDATORY, Style(weight=0.17, width=rng.uniform(0.6, 0.8)), px(rng.uniform(12, 16)), 0.3)
+    name = small_text("BRASIL", px(rng.uniform(12, 16)))
+    name = cv2.resize(name, (px(rng.uniform(62, 95)), name.shape[0]), interpolation=cv2.INTER_AREA)
     blend(plate, name, np.float32(rng.uniform(0.8, 1)), (200 + rng.normal(0, 4), bottom / 2 + 1))
     emblem = np.float32([[0.2, 0.35, 0.7], [0.75, 0.8, 0.85], [0.15, 0.5, 0.4]])[rng.integers(3)]
     fill_rectangle(plate, (12, 7, rng.uniform(28, 38), 25), emblem)
@@ -121,7 +125,7 @@ def _draw_plain(text: str, pattern: str, ranges: PlateRanges, rng: np.random.Gen
     ground = np.float32(ranges.grey.draw(rng) * rng.uniform(0.95, 1.05, 3))
     ink = np.float32(ranges.ink.draw(rng))
     plate = blank(ground)
-    details.draw_border(plate, ink, inset_mm=rng.uniform(2, 5))
+    details.draw_border(plate, ink, inset_mm=int(rng.integers(2, 5)))
     _Row.draw(ranges.plain, text, pattern, rng).press(plate, MANDATORY, ground, ink, ranges, rng)
     return plate
 
@@ -165,13 +169,17 @@ class _Row:
         self, plate: Plate, face: Mapping[str, Glyph], ground: Colour, ink: Colour, ranges: PlateRanges, rng: np.random.Generator
     ) -> None:
         """Presses the characters into the sheet: an edge in the light, one in shadow, and the ink."""
-        strength, side = ranges.emboss.draw(rng), rng.choice((-1, 1))
+        mask = np.zeros((*plate.shape[:2], 1), np.float32)
         for character, centre in zip(self.text, self.centres_mm, strict=True):
-            mask = glyph_mask(character, face, self.style, px(self.cap_mm))
             x, y = centre + ranges.place_mm.signed(rng), self.middle_mm + ranges.place_mm.signed(rng)
-            blend(plate, mask * strength, np.float32(1), (x + 1.3 * side, y + 1.3))
-            blend(plate, mask * strength * 0.6, ground * np.float32(0.5), (x - 1.3 * side, y - 1.3))
-            blend(plate, mask, ink, (x, y))
+            blend(mask, glyph_mask(character, face, self.style, px(self.cap_mm)), np.float32(1), (x, y))
+        reach = self.cap_mm / 2 + ranges.place_mm.high + 4
+        rows = np.s_[max(px(self.middle_mm - reach), 0) : px(self.middle_mm + reach)]
+        mask, sheet = mask[rows], plate[rows]
+        strength, side = np.float32(ranges.emboss.draw(rng)), int(rng.choice((-1, 1)))
+        sheet += strength * np.roll(mask, (1, side), (0, 1)) * (1 - sheet)
+        sheet += np.float32(0.6) * strength * np.roll(mask, (-1, -side), (0, 1)) * (ground * np.float32(0.5) - sheet)
+        sheet += mask * (np.clip(ink, 0, 1) - sheet)
 
 
 def _first_group(pattern: str) -> int:

@@ -106,9 +106,10 @@ class PlateRanges:
         ("diplomatic", 0.02),  # golden
         ("collector", 0.02),  # grey
     )
+    plain_shapes: float = 0.12  # probability that a Mercosur character has the shape of the older plates
     grey: Range = Range(0.58, 0.92)  # sheet of a private Brazilian plate
     white: Range = Range(0.84, 0.97)
-    ink: Range = Range(0.02, 0.4, power=2.5)  # dark ink: black to faded grey-blue
+    ink: Range = Range(0.02, 0.4, power=3)  # dark ink: black to faded grey-blue
     outline_radius_mm: Range = Range(9, 20)
     emboss: Range = Range(0, 0.45)  # strength of the light and dark edges of a pressed character
     place_mm: Range = Range(0, 1.2, power=1.5)  # of either sign: a character off its place
@@ -155,11 +156,11 @@ class PoseRanges:
 class CameraRanges:
     """Optics, sensor and processing; lengths in pixels of the frame, levels in 8-bit grey levels."""
 
-    level: Range = Range(40, 275, power=1.15)  # brightness of the plate's sheet; above 255 it is burnt out
+    level: Range = Range(45, 265, power=1.15)  # brightness of the plate's sheet; above 255 it is burnt out
     warmth: Range = Range(0, 0.42, power=1.7)  # of either sign: log gain of red, and of blue the other way
     tint: Range = Range(-0.14, 0.2)  # log gain of green
     contrast: Range = Range(0.8, 1.35)  # exponent of the tone curve
-    veil: Range = Range(0, 0.3, power=2.5)  # light that lens and air scatter into the picture, of the plate's mean
+    veil: Range = Range(0, 0.3, power=3)  # light that lens and air scatter into the picture, of the plate's mean
     defocus: Range = Range(0.25, 0.95, power=1.2)  # standard deviation of LR blur
     motion: Range = Range(0, 2, power=3.5)  # smear of LR frames
     noise: Range = Range(
@@ -177,9 +178,9 @@ class CameraRanges:
     hr_defocus: Range = Range(0.15, 0.55)
     hr_motion: Range = Range(0, 0.5, power=2)
     hr_noise: Range = Range(0.2, 2)
-    hr_jpeg: Range = Range(85, 98)
+    hr_jpeg: Range = Range(85, 98)  # of files that are JPEG
     # At night and in rain:
-    night_level: Range = Range(30, 250)
+    night_level: Range = Range(30, 245)
     night_noise: Range = Range(2, 14, power=1.3)
     infrared: float = 0.35  # share of the cameras at night that see infrared
     lamp: float = 0.6  # share of the nights with a lamp on a part of the car

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import UInt8
 
 from lpasrn_jax.synthetic.canvas import HEIGHT, HEIGHT_MM, WIDTH, WIDTH_MM, Plate, px, rounded_rectangle
 from lpasrn_jax.synthetic.ranges import PlateRanges
@@ -20,8 +20,8 @@ _INSIDE = np.s_[MARGIN_Y : MARGIN_Y + HEIGHT, MARGIN_X : MARGIN_X + WIDTH]
 
 def age_plate(plate: Plate, ranges: PlateRanges, rng: np.random.Generator) -> Plate:
     """A plate after years on the road: faded, dirty, worn and unevenly lit; RGB in [0, 1]."""
-    mean = plate.mean((0, 1))
-    colour = plate + np.float32(ranges.fade.draw(rng)) * (mean - plate)
+    fade = np.float32(ranges.fade.draw(rng))
+    colour = plate * (1 - fade) + fade * np.float32(cv2.mean(plate)[:3])
     if rng.random() < ranges.dirt:
         amount = np.clip(_blobs(rng, int(rng.integers(5, 14)), HEIGHT, WIDTH) - rng.uniform(0.0, 1.6), 0, 1)
         brown = np.float32([0.34, 0.29, 0.23]) * rng.uniform(0.5, 1.3)
@@ -34,24 +34,29 @@ def age_plate(plate: Plate, ranges: PlateRanges, rng: np.random.Generator) -> Pl
     return np.clip(colour, 0, 1, out=colour)
 
 
-def mount_on_car(plate: Plate, ranges: PlateRanges, rng: np.random.Generator) -> Float[np.ndarray, "sh sw 3"]:
-    """The plate on random bodywork, RGB in [0, 1]; the plate's corners are at `PLATE_CORNERS`."""
-    rows = np.tile(_body_colour(rng), (SCENE_HEIGHT, 1))
-    for _ in range(rng.integers(1, 5)):  # edges of the bumper, the boot and the grille
-        y = int(rng.integers(0, SCENE_HEIGHT))
-        rows[y : y + int(rng.integers(4, 60))] *= rng.uniform(0.25, 1.5)
-    light = 1 + np.float32(rng.uniform(0, 0.15)) * _blobs(rng, 4, SCENE_HEIGHT, SCENE_WIDTH)
-    scene = light[..., None] * rows[:, None]
+def mount_on_car(plate: Plate, ranges: PlateRanges, rng: np.random.Generator) -> UInt8[np.ndarray, "sh sw 3"]:
+    """The plate on random bodywork, RGB; the plate's corners are at `PLATE_CORNERS`."""
+    scene = _bodywork(rng)
     if rng.random() < ranges.holder:
         _draw_around(scene, int(rng.integers(3, 10)), np.float32(rng.uniform(0.02, 0.25)))
-    outline = rounded_rectangle((0, 0, WIDTH_MM, HEIGHT_MM), ranges.outline_radius_mm.draw(rng))[..., None]
+    outline = rounded_rectangle((0, 0, WIDTH_MM, HEIGHT_MM), round(ranges.outline_radius_mm.draw(rng)))[..., None]
     below = scene[MARGIN_Y + 4 : MARGIN_Y + HEIGHT + 4, MARGIN_X + 1 : MARGIN_X + WIDTH + 1]
     below *= 1 - outline * np.float32(rng.uniform(0, 0.7))  # the shadow that the plate casts
     scene[_INSIDE] += outline * (plate - scene[_INSIDE])
     if rng.random() < ranges.reflectors:
         _draw_reflectors(scene, rng)
-    np.clip(scene, 0, 1, out=scene)
-    return _bend(scene, ranges, rng)
+    return _bend(cv2.convertScaleAbs(scene, alpha=255), ranges, rng)
+
+
+def _bodywork(rng: np.random.Generator) -> np.ndarray:
+    """Paint or plastic in uneven light, with the edges of the bumper, the boot and the grille; computed at half the size."""
+    height, width = SCENE_HEIGHT // 2, SCENE_WIDTH // 2
+    rows = np.tile(_body_colour(rng), (height, 1))
+    for _ in range(rng.integers(1, 5)):
+        y = int(rng.integers(0, height))
+        rows[y : y + int(rng.integers(2, 30))] *= rng.uniform(0.25, 1.5)
+    light = 1 + np.float32(rng.uniform(0, 0.15)) * _blobs(rng, 4, height, width)
+    return cv2.resize(light[..., None] * rows[:, None], (SCENE_WIDTH, SCENE_HEIGHT), interpolation=cv2.INTER_LINEAR)
 
 
 def _body_colour(rng: np.random.Generator) -> np.ndarray:

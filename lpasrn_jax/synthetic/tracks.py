@@ -23,7 +23,7 @@ import numpy as np
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 from lpasrn_jax.synthetic import camera, pose, scene
-from lpasrn_jax.synthetic.coding import code_frames, code_jpeg
+from lpasrn_jax.synthetic.coding import code_frames
 from lpasrn_jax.synthetic.plan import DEFAULT_SHARES, SCENARIOS, TrackPlan, plan_tracks
 from lpasrn_jax.synthetic.plate import draw_plate
 from lpasrn_jax.synthetic.ranges import RANGES, CameraRanges, Ranges
@@ -91,11 +91,11 @@ def render_track(plan: TrackPlan, seed: int, ranges: Ranges = RANGES, aligned: b
     light = camera.linear_scene(scene.mount_on_car(plate, ranges.plate, rng), device)
     views = pose.passing_car(ranges.pose, rng, rectified=scenario.corners, aligned=aligned)
     frames = film(light, views, device, ranges.camera, rng, aligned=aligned)
-    corners = {}
+    corners, quality = {}, round(ranges.camera.hr_jpeg.draw(rng))
     for kind, kind_views, kind_frames in zip(("lr", "hr"), views, frames, strict=True):
         for i, (view, frame) in enumerate(zip(kind_views, kind_frames, strict=True), start=1):
             name = f"{kind}-{i:03d}.{scenario.extension}"
-            yield name, _encode(frame, scenario.extension)
+            yield name, _encode(frame, scenario.extension, 97 if kind == "lr" else quality)
             if scenario.corners:
                 corners[name] = dict(zip(_CORNERS, np.round(view.corners, 2).tolist(), strict=True))
     annotations = {"plate_layout": plan.layout, "plate_text": plan.text, "corners": corners}
@@ -130,8 +130,7 @@ def film(
         if not aligned:
             seen = camera.see(light, lr_view, now, rng)
         lr.append(camera.record(seen, (lr_view.height, lr_view.width), now, rng))
-    quality = round(ranges.hr_jpeg.draw(rng))
-    return code_frames(lr, [view.corners for view in views[0]], ranges, rng), [code_jpeg(frame, quality) for frame in hr]
+    return code_frames(lr, [view.corners for view in views[0]], ranges, rng), hr
 
 
 def _write_track(root: pathlib.Path, seed: int, ranges: Ranges, aligned: bool, plan: TrackPlan) -> None:
@@ -158,7 +157,7 @@ def _prepare_root(root: pathlib.Path, overwrite: bool) -> None:
         raise UserError(f"{root} is not empty; give another folder, or ask for its tracks to be replaced (overwrite)")
 
 
-def _encode(frame: np.ndarray, extension: str) -> bytes:
-    """PNG, or JPEG of so high a quality that it adds nothing to see."""
-    settings = [cv2.IMWRITE_PNG_COMPRESSION, 1] if extension == "png" else [cv2.IMWRITE_JPEG_QUALITY, 97]
+def _encode(frame: np.ndarray, extension: str, quality: int) -> bytes:
+    """The bytes of a PNG, or of a JPEG of that quality."""
+    settings = [] if extension == "png" else [cv2.IMWRITE_JPEG_QUALITY, quality]
     return cv2.imencode(f".{extension}", frame[..., ::-1], settings)[1].tobytes()

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping
 
 import cv2
 import numpy as np
 from jaxtyping import Float
 
-from lpasrn_jax.synthetic.glyphs import Glyph
+from lpasrn_jax.synthetic.glyphs import MANDATORY, Glyph
 
-_SUPERSAMPLING = 4
+_SUPERSAMPLING = 3
 _SUBPIXEL_BITS = 4  # OpenCV's fixed-point coordinates: 1/16 pixel
 _ARC_STEPS = 6
+
+
+def _arc_weights() -> np.ndarray:
+    """[steps + 1, 3]: weights of start, corner and end in the points of a quarter circle."""
+    t = np.linspace(0, 1, _ARC_STEPS + 1)
+    weights = np.stack([(1 - t) ** 2, np.sqrt(2) * t * (1 - t), t**2], axis=1)
+    return weights / weights.sum(1, keepdims=True)
+
+
+_ARC = _arc_weights()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,32 +70,32 @@ def glyph_mask(character: str, face: Mapping[str, Glyph], style: Style, height: 
     canvas = np.zeros((size, width * _SUPERSAMPLING), np.uint8)
     for path in paths:
         vertices, rounded, closed = _parse(path)
-        vertices = style.weight / 2 + vertices * (ink - style.weight)
-        line = _round_corners(vertices, rounded, closed, style.corner)
-        for quad in _stroke(line, closed, style.weight):
-            quad[:, 0] += style.slant * (1 - quad[:, 1]) + max(-style.slant, 0)
-            fixed_point = np.round((quad * size - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32)
-            cv2.fillConvexPoly(canvas, fixed_point, 255, cv2.LINE_8, _SUBPIXEL_BITS)
+        line = _round_corners(style.weight / 2 + vertices * (ink - style.weight), rounded, closed, style.corner)
+        quads = _stroke(line, closed, style.weight)
+        quads[..., 0] += style.slant * (1 - quads[..., 1]) + max(-style.slant, 0)
+        for quad in np.rint((quads * size - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32):
+            cv2.fillConvexPoly(canvas, quad, 255, cv2.LINE_8, _SUBPIXEL_BITS)
     return cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 
-def text_mask(text: str, face: Mapping[str, Glyph], style: Style, height: int, spacing: float = 0.18) -> Float[np.ndarray, "h w"]:
-    """Ink coverage of a line of text; a space is half a character wide.
+def small_text(text: str, height: int) -> Float[np.ndarray, "h w"]:
+    """Ink coverage of a line of small print in the mandatory face, quick because its glyphs are cached.
 
     Args:
-      text: characters of the face, and spaces.
-      face: see `glyph_mask`.
-      style: see `glyph_mask`.
+      text: characters of `glyphs.MANDATORY`, and spaces.
       height: cap height in pixels.
-      spacing: gap between two characters, as a fraction of the cap height.
 
     Returns:
-      float32 [height, w] in [0, 1]; w is 0 for an empty text.
+      float32 [height, w] in [0, 1].
     """
-    gap = np.zeros((height, max(1, round(spacing * height))), np.float32)
-    space = np.zeros((height, round(style.width * height / 2)), np.float32)
-    pieces = [piece for c in text for piece in ((space if c == " " else glyph_mask(c, face, style, height)), gap)]
-    return np.hstack(pieces[:-1]) if pieces else np.zeros((height, 0), np.float32)
+    gap = np.zeros((height, max(1, round(0.22 * height))), np.float32)
+    space = np.zeros((height, height // 4), np.float32)
+    return np.hstack([piece for c in text for piece in (space if c == " " else _small_glyph(c, height), gap)][:-1])
+
+
+@functools.cache
+def _small_glyph(character: str, height: int) -> Float[np.ndarray, "h w"]:
+    return glyph_mask(character, MANDATORY, Style(weight=0.2, width=0.62), height)
 
 
 @functools.cache
@@ -108,12 +119,9 @@ def _round_corners(vertices: np.ndarray, rounded: list[bool], closed: bool, radi
         ends = []
         for j in ((i - 1) % n, (i + 1) % n):
             side = vertices[j] - vertex
-            length = np.linalg.norm(side)
-            room = length / 2 if rounded[j] else length
-            ends.append(vertex + side / length * min(radius, room))
-        t = np.linspace(0, 1, _ARC_STEPS + 1)[:, None]
-        weights = (1 - t) ** 2, np.sqrt(2) * t * (1 - t), t**2
-        points.append((weights[0] * ends[0] + weights[1] * vertex + weights[2] * ends[1]) / sum(weights))
+            length = math.hypot(*side)
+            ends.append(vertex + side * (min(radius, length / 2 if rounded[j] else length) / length))
+        points.append(_ARC @ np.array([ends[0], vertex, ends[1]]))
     line = np.concatenate(points)
     before = np.roll(line, 1, axis=0)
     new = np.abs(line - before).max(axis=1) > 1e-6  # two arcs that share a side's midpoint repeat it
@@ -121,15 +129,15 @@ def _round_corners(vertices: np.ndarray, rounded: list[bool], closed: bool, radi
     return line[new]
 
 
-def _stroke(line: np.ndarray, closed: bool, weight: float) -> list[np.ndarray]:
-    """Quadrilaterals [4, 2] that cover a line of thickness `weight`, with mitred joints.
+def _stroke(line: np.ndarray, closed: bool, weight: float) -> np.ndarray:
+    """Quadrilaterals [n, 4, 2] that cover a line of thickness `weight`, with mitred joints.
 
     A diagonal that ends at the top or the bottom runs on past it, so that the edge of the canvas cuts it level, as on a plate.
     """
     if closed:
         line = np.concatenate([line, line[:1]])
-    directions = np.diff(line, axis=0)
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    directions = line[1:] - line[:-1]
+    directions /= np.hypot(directions[:, :1], directions[:, 1:])
     if not closed:
         line = line.copy()
         line[0] -= directions[0] * _overshoot(line[0], directions[0], weight)
@@ -139,7 +147,7 @@ def _stroke(line: np.ndarray, closed: bool, weight: float) -> list[np.ndarray]:
     after = np.concatenate([normals, normals[:1] if closed else normals[-1:]])
     mitre = (before + after) / np.maximum(1 + (before * after).sum(1, keepdims=True), 0.35) * weight / 2
     left, right = line + mitre, line - mitre
-    return [np.stack([left[i], left[i + 1], right[i + 1], right[i]]) for i in range(len(directions))]
+    return np.stack([left[:-1], left[1:], right[1:], right[:-1]], axis=1)
 
 
 def _overshoot(end: np.ndarray, direction: np.ndarray, weight: float) -> float:

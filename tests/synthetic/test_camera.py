@@ -8,7 +8,7 @@ from lpasrn_jax.synthetic import camera, pose, scene
 from lpasrn_jax.synthetic.ranges import RANGES
 
 CLEAR = camera.Camera(level=140)
-GREY = np.full((scene.SCENE_HEIGHT, scene.SCENE_WIDTH, 3), 0.5, np.float32)
+GREY = np.full((scene.SCENE_HEIGHT, scene.SCENE_WIDTH, 3), 128, np.uint8)
 
 
 @pytest.fixture
@@ -24,15 +24,15 @@ def take(picture, settings, view, seed=0):
 
 def target():
     """A scene that is black but for a white disc in the middle of the plate."""
-    image = np.zeros((scene.SCENE_HEIGHT, scene.SCENE_WIDTH, 3), np.float32)
+    image = np.zeros((scene.SCENE_HEIGHT, scene.SCENE_WIDTH, 3), np.uint8)
     x, y = scene.PLATE_CORNERS.mean(0)
-    cv2.circle(image, (round(float(x)), round(float(y))), 17, (1, 1, 1), -1)
+    cv2.circle(image, (round(float(x)), round(float(y))), 17, (255, 255, 255), -1)
     return image
 
 
 def edge():
-    image = GREY * 0.2
-    image[:, scene.SCENE_WIDTH // 2 :] = 0.5
+    image = GREY // 5
+    image[:, scene.SCENE_WIDTH // 2 :] = 128
     return image
 
 
@@ -78,7 +78,7 @@ def test_blur_is_measured_in_pixels_of_the_frame_whatever_its_size(view):
     ids=str,
 )
 def test_settings_of_the_camera_show(change, view):
-    coloured = GREY * np.float32([1.0, 0.9, 0.8])
+    coloured = np.uint8(GREY * np.array([1.0, 0.9, 0.8]))
     plain, changed = take(coloured, CLEAR, view), take(coloured, dataclasses.replace(CLEAR, **change), view)
     if "monochrome" in change:
         assert np.ptp(changed, axis=2).max() == 0

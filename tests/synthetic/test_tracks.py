@@ -90,7 +90,7 @@ def test_lr_and_hr_frames_show_one_plate_in_the_same_coordinates(tracks_root, sc
             own = upright(track, "hr", i)
             matching.append(correlation(lr, own))
             mismatching.append(correlation(lr, hr[t - 2]))
-            shifted.append(max(correlation(lr, np.roll(own, by, axis)) for by in (-4, 4) for axis in (0, 1)))
+            shifted.append(max(correlation(lr, np.roll(own, by, axis)) for by in (-6, 6) for axis in (0, 1)))
     assert np.median(matching) > 0.75
     assert np.mean(np.array(matching) > np.array(mismatching)) > 0.95
     assert np.mean(np.array(matching) > np.array(shifted)) > 0.9

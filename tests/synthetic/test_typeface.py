@@ -6,7 +6,7 @@ import pytest
 
 from lpasrn_jax.plates import ALPHABET
 from lpasrn_jax.synthetic.glyphs import FE, MANDATORY
-from lpasrn_jax.synthetic.typeface import Style, glyph_mask, text_mask
+from lpasrn_jax.synthetic.typeface import Style, glyph_mask, small_text
 
 STYLES = [Style(), Style(weight=0.2, width=0.67, corner=0.1), Style(weight=0.155, width=0.62, corner=0.16, slant=0.02)]
 FE_STYLES = [Style(0.15, 0.58, 0.2), Style(0.18, 0.63, 0.16), Style(0.13, 0.54, 0.25, 0.02)]
@@ -54,7 +54,7 @@ def test_edges_are_antialiased():
 
 def test_weight_width_slant_change_the_glyph():
     plain = glyph_mask("H", MANDATORY, Style(), 60)
-    assert glyph_mask("H", MANDATORY, Style(weight=0.2), 60).sum() > 1.1 * plain.sum()
+    assert glyph_mask("H", MANDATORY, Style(weight=0.21), 60).sum() > 1.1 * plain.sum()
     assert glyph_mask("H", MANDATORY, Style(width=0.7), 60).shape[1] > plain.shape[1]
     leaning = glyph_mask("I", MANDATORY, Style(slant=0.3), 60)
     top, bottom = leaning[5].argmax(), leaning[-5].argmax()
@@ -66,12 +66,12 @@ def test_corner_radius_rounds_the_zero():
     assert round_ < square
 
 
-def test_text_is_its_glyphs_and_gaps():
-    style = Style()
-    mask = text_mask("A B", MANDATORY, style, 50, spacing=0.2)
+def test_small_text_is_its_glyphs_and_gaps():
+    style = Style(weight=0.2, width=0.62)
     widths = [glyph_mask(c, MANDATORY, style, 50).shape[1] for c in "AB"]
-    assert mask.shape == (50, sum(widths) + 2 * 10 + round(style.width * 25))
-    assert text_mask("", MANDATORY, style, 50).shape == (50, 0)
+    mask = small_text("A B", 50)
+    assert mask.shape == (50, sum(widths) + 12 + 2 * 11)
+    np.testing.assert_array_equal(mask[:, : widths[0]], glyph_mask("A", MANDATORY, style, 50))
 
 
 def test_unknown_character_is_named():
