@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 
 from lpasrn_jax.synthetic.pose import View
 from lpasrn_jax.synthetic.ranges import CameraRanges
-from lpasrn_jax.synthetic.scene import MARGIN_X, MARGIN_Y, PLATE_CORNERS
+from lpasrn_jax.synthetic.scene import MARGIN_X, MARGIN_Y
 
 _GAMMA = 2.2
 _SAMPLES = 3
@@ -37,6 +37,7 @@ class Camera:
       noise: standard deviation on a sheet of level 140 or more, in grey levels; in darker pictures in proportion less.
       sharpening: weight of the unsharp mask.
       halo_radius: standard deviation of the unsharp mask's blur.
+      reduced: the frame is a larger picture, reduced after development: its pixels are means of grey levels, not light.
       demosaic: colours are sampled through a Bayer filter at the frame's resolution.
       denoise: weak differences between neighbours are smoothed away.
       monochrome: an infrared camera's picture.
@@ -54,6 +55,7 @@ class Camera:
     noise: float = 0.0
     sharpening: float = 0.0
     halo_radius: float = 1.0
+    reduced: bool = False
     demosaic: bool = False
     denoise: bool = False
     monochrome: bool = False
@@ -76,6 +78,7 @@ def random_camera(ranges: CameraRanges, rng: np.random.Generator, *, adverse: bo
         noise=ranges.noise.draw(rng),
         sharpening=ranges.sharpening.draw(rng),
         halo_radius=ranges.halo_radius.draw(rng),
+        reduced=bool(rng.random() < ranges.reduced),
         demosaic=bool(rng.random() < ranges.demosaic),
         denoise=bool(rng.random() < ranges.denoise),
     )
@@ -106,6 +109,7 @@ def reference_camera(camera: Camera, ranges: CameraRanges, rng: np.random.Genera
         motion=(length * np.cos(angle), length * np.sin(angle)),
         noise=ranges.hr_noise.draw(rng),
         sharpening=0.5 * camera.sharpening,
+        reduced=False,
         demosaic=False,
         denoise=False,
     )
@@ -123,20 +127,30 @@ def flicker(camera: Camera, ranges: CameraRanges, rng: np.random.Generator) -> C
 
 def linear_scene(scene: UInt8[np.ndarray, "sh sw 3"], camera: Camera) -> Float[np.ndarray, "sh sw 3"]:
     """The scene in linear light and in the camera's colours, with the plate's sheet at 1."""
-    balance = np.float32(camera.white_balance) / np.mean(camera.white_balance)
-    light = cv2.LUT(scene, np.float32((np.arange(256)[:, None] / 255) ** _GAMMA * balance)[None])
+    red, green, blue = (3 * gain / sum(camera.white_balance) for gain in camera.white_balance)
+    light = linear_light(scene, (red, green, blue))
     light *= np.float32(1 / max(_sheet_level(light), 1e-3))
     return light
 
 
+def linear_light(
+    image: UInt8[np.ndarray, "h w 3"], balance: tuple[float, float, float] = (1.0, 1.0, 1.0)
+) -> Float[np.ndarray, "h w 3"]:
+    """An image in linear light, white at 1, its channels multiplied by `balance`."""
+    return cv2.LUT(image, np.float32((np.arange(256)[:, None] / 255) ** _GAMMA * np.array(balance))[None])
+
+
 def see(
-    light: Float[np.ndarray, "sh sw 3"], view: View, camera: Camera, rng: np.random.Generator
+    light: Float[np.ndarray, "sh sw 3"], corners: Float[np.ndarray, "4 2"], view: View, camera: Camera, rng: np.random.Generator
 ) -> Float[np.ndarray, "fh fw 3"]:
-    """The light that falls on the sensor for one view, on a grid several times finer than the frame, before blur."""
+    """The light that falls on the sensor for one view, on a grid several times finer than the frame, before blur.
+
+    `corners` of the scene come to lie where the view has its own.
+    """
     factor = max(1, round(_FINE_HEIGHT / view.height))
     size = (view.width * factor, view.height * factor)
     target = np.float32((view.corners + 0.5) * factor - 0.5)
-    matrix = cv2.getPerspectiveTransform(PLATE_CORNERS, target)
+    matrix = cv2.getPerspectiveTransform(np.float32(corners), target)
     image = cv2.warpPerspective(light, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     if camera.lamp is not None or camera.bloom:
         image = _night(image, camera)
@@ -154,10 +168,14 @@ def record(
     if pixel > 2 * _SAMPLES:  # the blur needs no finer grid than this
         image = cv2.resize(image, (width * _SAMPLES, height * _SAMPLES), interpolation=cv2.INTER_AREA)
         pixel = _SAMPLES
+    level = float(camera.level / 255) ** _GAMMA
+    if camera.reduced:
+        image = cv2.pow(np.minimum(image, np.float32(1 / level)), 1 / _GAMMA)
     image = cv2.GaussianBlur(image, (0, 0), max(camera.defocus * pixel, 0.1))
     image = _smear(image, np.array(camera.motion) * pixel)
     image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    level = float(camera.level / 255) ** _GAMMA
+    if camera.reduced:
+        image = cv2.pow(image, _GAMMA)
     if camera.veil:
         image += np.float32(camera.veil) * (np.float32(0.7) - image)
     image *= np.float32(level)

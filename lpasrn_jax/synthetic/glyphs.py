@@ -4,7 +4,7 @@ A path is a list of `x,y` points in a unit box, y downwards; `r` before a point 
 the path. The box is the one of the stroke's centre line: the ink reaches half a stroke further on each side.
 A glyph is its width, as a fraction of the face's width (0: a bare stem), and its paths.
 
-Both faces are drawn for this project. MANDATORY follows the pressed letters of the older Brazilian plates: rounded
+Both faces were made for this project. MANDATORY follows the pressed letters of the older Brazilian plates: rounded
 rectangles, spurs on B and D, and a 1 that is a bar, exactly as I is. FE follows the forgery-hindering letters of the
 Mercosur plates, where no character can be made of another: a 0 open at its corner, an I with serifs, a 1 with a flag.
 """

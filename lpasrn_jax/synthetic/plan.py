@@ -1,4 +1,4 @@
-"""Which tracks a run makes: scenario, layout and text of each, before anything is drawn."""
+"""Which tracks a run makes: scenario, layout and text of each, before anything is rendered."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEFAULT_SHARES = {"Scenario-A": 0.75, "Scenario-B": 0.25}
 
 @dataclasses.dataclass(frozen=True)
 class TrackPlan:
-    """What is decided before a track is drawn; numbers start at 1 and are unique in a root."""
+    """What is decided before a track is rendered; numbers start at 1 and are unique in a root."""
 
     number: int
     scenario: str

@@ -51,15 +51,20 @@ def passing_car(ranges: PoseRanges, rng: np.random.Generator, *, rectified: bool
     """
     moments = FRAMES if aligned else 2 * FRAMES
     pictures = (_moving_crops if rectified else _steady_crops)(ranges, moments, rng)
-    usual = ranges.usual_lr_height if rng.random() < ranges.usual_share else ranges.lr_height
     sides = [np.linalg.norm(view.corners[[3, 2]] - view.corners[[0, 1]], axis=1).mean() / view.height for view in pictures]
-    low, high = int(np.ceil(max(ranges.lr_height.low, ranges.smallest_plate / min(sides)))), round(ranges.lr_height.high)
-    first, growth = usual.draw(rng), ranges.growth.draw(rng)
-    heights = first * growth ** (np.arange(FRAMES) / (FRAMES - 1)) + rng.uniform(-0.5, 0.5, FRAMES)
-    lr = [view.at_height(int(np.clip(round(h), low, high))) for view, h in zip(pictures, heights, strict=False)]
-    base = ranges.hr_height.draw(rng)
-    hr_heights = np.clip(base * growth ** (np.arange(FRAMES) / (FRAMES - 1)), ranges.hr_height.low, ranges.hr_height.high)
-    return lr, [view.at_height(round(h)) for view, h in zip(pictures[-FRAMES:], hr_heights, strict=True)]
+    lr_heights, hr_heights = frame_heights(ranges, rng, smallest=ranges.smallest_plate / min(sides))
+    lr = [view.at_height(h) for view, h in zip(pictures, lr_heights, strict=False)]
+    return lr, [view.at_height(h) for view, h in zip(pictures[-FRAMES:], hr_heights, strict=True)]
+
+
+def frame_heights(ranges: PoseRanges, rng: np.random.Generator, *, smallest: float) -> tuple[list[int], list[int]]:
+    """Heights in pixels of the LR and HR frames of a car that comes nearer; no LR frame is lower than `smallest`."""
+    usual = ranges.usual_lr_height if rng.random() < ranges.usual_share else ranges.lr_height
+    low = int(np.ceil(max(ranges.lr_height.low, smallest)))
+    nearness = ranges.growth.draw(rng) ** (np.arange(FRAMES) / (FRAMES - 1))
+    lr = np.clip(np.rint(usual.draw(rng) * nearness + rng.uniform(-0.5, 0.5, FRAMES)), low, max(low, ranges.lr_height.high))
+    hr = np.clip(np.rint(ranges.hr_height.draw(rng) * nearness), ranges.hr_height.low, ranges.hr_height.high)
+    return [int(h) for h in lr], [int(h) for h in hr]
 
 
 def _moving_crops(ranges: PoseRanges, moments: int, rng: np.random.Generator) -> list[View]:

@@ -166,6 +166,7 @@ class CameraRanges:
     noise: Range = Range(
         0.5, 9, power=1.3
     )  # standard deviation in LR frames of medium brightness; in dark ones less, as a camera smooths there
+    reduced: float = 0.5  # probability that LR frames are larger pictures, reduced after development
     demosaic: float = 0.25  # probability that colours are interpolated at the frame's own resolution
     denoise: float = 0.15
     sharpening: Range = Range(0, 1.4, power=2)  # weight of the unsharp mask: halos

@@ -7,28 +7,21 @@ A track depends on the seed and its number alone, so any number of workers write
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import functools
-import json
-import multiprocessing
 import os
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import cv2
 import numpy as np
 
-from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 from lpasrn_jax.synthetic import camera, pose, scene
 from lpasrn_jax.synthetic.coding import code_frames
 from lpasrn_jax.synthetic.plan import DEFAULT_SHARES, SCENARIOS, TrackPlan, plan_tracks
 from lpasrn_jax.synthetic.plate import draw_plate
 from lpasrn_jax.synthetic.ranges import RANGES, CameraRanges, Ranges
-
-_CORNERS = ("top-left", "top-right", "bottom-right", "bottom-left")
+from lpasrn_jax.synthetic.writing import check_workers, encode_annotations, encode_frame, prepare_root, write_all, write_files
 
 
 def write_tracks(
@@ -52,7 +45,7 @@ def write_tracks(
       num_tracks: how many.
       seed: the same seed writes the same bytes, whatever the number of workers.
       scenarios: share of each scenario of `SCENARIOS`.
-      layouts: names of `plate_format`'s layouts, drawn equally often; None for all.
+      layouts: names of `plate_format`'s layouts, which take turns; None for all.
       workers: processes.
       plate_format: the texts that may occur.
       ranges: colours, poses and cameras.
@@ -67,23 +60,16 @@ def write_tracks(
       UserError: for a folder with something in it, or an argument that cannot be met.
     """
     plans = plan_tracks(num_tracks, seed=seed, scenarios=scenarios, layouts=layouts, plate_format=plate_format)
-    if workers < 1:
-        raise UserError(f"workers: {workers}; expected 1 or more")
+    check_workers(workers)
     root = pathlib.Path(out)
-    _prepare_root(root, overwrite)
+    prepare_root(root, overwrite=overwrite)
     write = functools.partial(_write_track, root, seed, ranges, aligned)
-    if workers == 1:
-        _drain(map(write, plans), progress)
-        return plans
-    # spawn: a forked child would inherit the threads of JAX and OpenCV in whatever state they are.
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        _drain(pool.map(write, plans, chunksize=4), progress)
+    write_all(write, plans, workers=workers, progress=progress)
     return plans
 
 
 def render_track(plan: TrackPlan, seed: int, ranges: Ranges = RANGES, aligned: bool = True) -> Iterator[tuple[str, bytes]]:
-    """The files of a track, as names and contents: 5 LR frames, 5 HR frames, annotations.json."""
+    """The files of a synthetic track, as names and contents: 5 LR frames, 5 HR frames, annotations.json."""
     rng = np.random.default_rng([seed, plan.number])
     scenario = SCENARIOS[plan.scenario]
     plate = scene.age_plate(draw_plate(plan.text, plan.layout, plan.pattern, ranges.plate, rng), ranges.plate, rng)
@@ -95,11 +81,10 @@ def render_track(plan: TrackPlan, seed: int, ranges: Ranges = RANGES, aligned: b
     for kind, kind_views, kind_frames in zip(("lr", "hr"), views, frames, strict=True):
         for i, (view, frame) in enumerate(zip(kind_views, kind_frames, strict=True), start=1):
             name = f"{kind}-{i:03d}.{scenario.extension}"
-            yield name, _encode(frame, scenario.extension, 97 if kind == "lr" else quality)
+            yield name, encode_frame(frame, scenario.extension, 97 if kind == "lr" else quality)
             if scenario.corners:
-                corners[name] = dict(zip(_CORNERS, np.round(view.corners, 2).tolist(), strict=True))
-    annotations = {"plate_layout": plan.layout, "plate_text": plan.text, "corners": corners}
-    yield "annotations.json", (json.dumps(annotations, indent=2) + "\n").encode()
+                corners[name] = view.corners
+    yield "annotations.json", encode_annotations(plan.layout, plan.text, corners)
 
 
 def film(
@@ -125,39 +110,14 @@ def film(
     lr, hr = [], []
     for lr_view, hr_view in zip(*views, strict=True):
         now = camera.flicker(device, ranges, rng)
-        seen = camera.see(light, hr_view, now, rng)
+        seen = camera.see(light, scene.PLATE_CORNERS, hr_view, now, rng)
         hr.append(camera.record(seen, (hr_view.height, hr_view.width), dataclasses.replace(near, level=now.level), rng))
-        if not aligned:
-            seen = camera.see(light, lr_view, now, rng)
+        if not aligned:  # another moment, with its own exposure, blur and rain
+            now = camera.flicker(device, ranges, rng)
+            seen = camera.see(light, scene.PLATE_CORNERS, lr_view, now, rng)
         lr.append(camera.record(seen, (lr_view.height, lr_view.width), now, rng))
     return code_frames(lr, [view.corners for view in views[0]], ranges, rng), hr
 
 
 def _write_track(root: pathlib.Path, seed: int, ranges: Ranges, aligned: bool, plan: TrackPlan) -> None:
-    folder = root / plan.folder
-    folder.mkdir(parents=True)
-    for name, content in render_track(plan, seed, ranges, aligned):
-        (folder / name).write_bytes(content)
-
-
-def _drain(finished: Iterator[None], progress: Callable[[], object] | None) -> None:
-    for _ in finished:
-        if progress is not None:
-            progress()
-
-
-def _prepare_root(root: pathlib.Path, overwrite: bool) -> None:
-    if root.exists() and not root.is_dir():
-        raise UserError(f"{root} is a file; expected a folder for the tracks")
-    root.mkdir(parents=True, exist_ok=True)
-    if overwrite:
-        for folder in sorted(root.glob("*/*/track_*")):
-            shutil.rmtree(folder)
-    elif any(root.iterdir()):
-        raise UserError(f"{root} is not empty; give another folder, or ask for its tracks to be replaced (overwrite)")
-
-
-def _encode(frame: np.ndarray, extension: str, quality: int) -> bytes:
-    """The bytes of a PNG, or of a JPEG of that quality."""
-    settings = [] if extension == "png" else [cv2.IMWRITE_JPEG_QUALITY, quality]
-    return cv2.imencode(f".{extension}", frame[..., ::-1], settings)[1].tobytes()
+    write_files(root / plan.folder, render_track(plan, seed, ranges, aligned))

@@ -1,4 +1,4 @@
-"""Plate characters drawn from stroke skeletons: no font file, and weight, width, slant and roundness are free."""
+"""Plate characters rendered from stroke skeletons: no font file, and weight, width, slant and roundness are free."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ARC = _arc_weights()
 
 @dataclasses.dataclass(frozen=True)
 class Style:
-    """How a face is drawn; lengths are fractions of the cap height.
+    """How a face is rendered; lengths are fractions of the cap height.
 
     Args:
       weight: stroke thickness.

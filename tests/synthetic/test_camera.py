@@ -18,7 +18,7 @@ def view(rng):
 
 def take(picture, settings, view, seed=0):
     rng = np.random.default_rng(seed)
-    seen = camera.see(camera.linear_scene(picture, settings), view, settings, rng)
+    seen = camera.see(camera.linear_scene(picture, settings), scene.PLATE_CORNERS, view, settings, rng)
     return camera.record(seen, (view.height, view.width), settings, rng).astype(float)
 
 
@@ -95,6 +95,13 @@ def test_settings_of_the_camera_show(change, view):
 def test_optics_and_processing_change_an_edge(change, view):
     plain, changed = take(edge(), CLEAR, view), take(edge(), dataclasses.replace(CLEAR, **change), view)
     assert np.abs(changed - plain).max() > 4
+
+
+def test_a_reduced_picture_averages_grey_levels_not_light(view):
+    stripes = np.full_like(GREY, 255)
+    stripes[:, np.arange(scene.SCENE_WIDTH) % 12 < 6] = 0
+    means = [take(stripes, dataclasses.replace(CLEAR, level=250, defocus=4.0, reduced=r), view).mean() for r in (False, True)]
+    assert means[0] > means[1] + 30
 
 
 def test_denoising_removes_noise_and_keeps_edges(view):

@@ -1,7 +1,10 @@
+import json
 import pathlib
 import runpy
 import sys
 
+import cv2
+import numpy as np
 import pytest
 
 SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "make_tracks.py"
@@ -23,9 +26,35 @@ def test_writes_the_number_of_tracks_asked_for(make_tracks, tmp_path):
     assert len(list(tmp_path.rglob("track_*"))) == 1
 
 
+def test_tracks_are_made_from_photographs(make_tracks, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((60, 180, 3), 120, np.uint8))
+    (tmp_path / "labels.csv").write_text("file,plate_text,plate_layout\na.png,ABC1234,Brazilian\n")
+    arguments = ("--from-images", tmp_path, "--labels", tmp_path / "labels.csv", "--workers", 1)
+    make_tracks("--out", tmp_path / "one", *arguments)
+    make_tracks("--out", tmp_path / "three", *arguments, "--tracks", 3)
+    assert len(list(tmp_path.glob("one/Scenario-A/Brazilian/track_*"))) == 1
+    assert len(list(tmp_path.glob("three/Scenario-A/Brazilian/track_*"))) == 3
+
+
+def test_not_aligned_gives_other_moments(make_tracks, tmp_path):
+    for name, flags in (("aligned", ()), ("not", ("--not-aligned",))):
+        make_tracks("--out", tmp_path / name, "--tracks", 1, "--workers", 1, "--scenario-b", 0, *flags)
+        corners = json.loads(next((tmp_path / name).rglob("annotations.json")).read_text())["corners"]
+        shapes = []
+        for kind in ("lr", "hr"):
+            points = np.array(list(corners[f"{kind}-003.png"].values()))
+            shapes.append((points - points.mean(0)) / np.ptp(points, axis=0))
+        assert (np.abs(shapes[0] - shapes[1]).max() < 0.004) == (name == "aligned")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--tracks", 0], "tracks: 0"), (["--scenario-b", 1.5], "scenarios: shares"), (["--workers", 0], "workers: 0")],
+    [
+        (["--labels", "labels.csv"], "--from-images and --labels go together"),
+        (["--tracks", 0], "tracks: 0"),
+        (["--scenario-b", 1.5], "scenarios: shares"),
+        (["--workers", 0], "workers: 0"),
+    ],
 )
 def test_an_error_is_one_line_and_exit_code_2(make_tracks, tmp_path, capsys, arguments, message):
     with pytest.raises(SystemExit) as exit_:
