@@ -47,7 +47,8 @@ def define_run(workdir: str | None = None) -> None:
 
 
 def start_run() -> int | None:
-    """Join the job that the flags of `define_run` name; the first port for TensorBoard, None to leave it out."""
+    """Set the process up and join its job; the first port for TensorBoard, None to leave it out."""
+    runtime.restart_with_huge_pages()
     logging.set_verbosity(logging.WARNING)  # the metrics are in the progress bar and in TensorBoard
     runtime.initialize_distributed(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
     runtime.enable_compilation_cache()
