@@ -1,4 +1,4 @@
-"""The table of largest differences in README.md: collected by the tests, written only when PARITY_TABLE=1."""
+"""The tables of largest differences in README.md: collected by the tests, written only when PARITY_TABLE=1."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import pathlib
 
 import pytest
 
+from dcnv4_jax import golden
+
 README = pathlib.Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- table: written by the tests -->", "<!-- end of table -->"
 
 TOLERANCES = {
     "output": 2e-5,  # a step between two of 256 grey values is 8e-3
@@ -22,13 +23,34 @@ TOLERANCES = {
 def error_table():
     rows: dict[str, dict[str, float]] = {}
     yield rows
-    if os.environ.get("PARITY_TABLE") == "1":
-        lines = ["| compared | " + " | ".join(TOLERANCES) + " |", "|---|" + "---|" * len(TOLERANCES)]
-        for what, errors in sorted(rows.items()):
-            lines.append(f"| {what} | " + " | ".join(f"{errors[quantity]:.1e}" for quantity in TOLERANCES) + " |")
-        lines += ["| *allowed* | " + " | ".join(f"{allowed:.0e}" for allowed in TOLERANCES.values()) + " |"]
-        head, rest = README.read_text().split(BEGIN)
-        README.write_text(head + "\n".join([BEGIN, "", *lines, "", END]) + rest.split(END)[1])
+    lines = [
+        f"| {what} | " + " | ".join(f"{errors[quantity]:.1e}" for quantity in TOLERANCES) + " |"
+        for what, errors in sorted(rows.items())
+    ]
+    lines += ["| *allowed* | " + " | ".join(f"{allowed:.0e}" for allowed in TOLERANCES.values()) + " |"]
+    _write_table("networks", ["compared", *TOLERANCES], lines)
+
+
+@pytest.fixture(scope="session")
+def golden_table():
+    """Errors of each (case, implementation), by result."""
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    yield rows
+    implementations = list(dict.fromkeys(name for _, name in rows))
+    lines = []
+    for case in dict.fromkeys(case for case, _ in rows):
+        cells = [" / ".join(f"{rows[case, name][result]:.1e}" for result in golden.RESULTS) for name in implementations]
+        lines.append(f"| {case} | " + " | ".join(cells) + " |")
+    _write_table("official arrays", ["case", *implementations], lines)
+
+
+def _write_table(name: str, columns: list[str], lines: list[str]) -> None:
+    if os.environ.get("PARITY_TABLE") != "1":
+        return
+    begin, end = f"<!-- table of {name}: written by the tests -->", f"<!-- end of the table of {name} -->"
+    head, rest = README.read_text().split(begin)
+    header = ["| " + " | ".join(columns) + " |", "|---|" + "---|" * (len(columns) - 1)]
+    README.write_text(head + "\n".join([begin, "", *header, *lines, "", end]) + rest.split(end)[1])
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def deform_conv(
     padding: tuple[int, int] = (1, 1),
     dilation: tuple[int, int] = (1, 1),
     offset_scale: float = 1.0,
-    remove_center: bool = False,
+    remove_center: bool | int = False,
     implementation: str = "auto",
 ) -> Float[Array, "n ho wo g*d"]:
     """Deformable convolution of DCNv4: every output is a masked sum of bilinear samples at learned positions.
@@ -59,7 +59,7 @@ def deform_conv(
       groups: groups of channels that share offsets and mask.
       kernel_size, strides, padding, dilation: pairs (height, width).
       offset_scale: scales the kernel about its centre together with the offsets.
-      remove_center: leaves the centre tap out; kernel sizes must be odd.
+      remove_center: leaves the centre tap out, True or 1; kernel sizes must be odd.
       implementation: "triton", "cpu" or "xla" runs that one or raises; "auto" takes the fastest that this process has for the
         platform that the computation is compiled for.
 

@@ -10,6 +10,7 @@ import jax
 
 from dcnv4_jax import official
 from dcnv4_jax.api import available, deform_conv
+from dcnv4_jax.spec import DeformConvSpec
 from dcnv4_jax.timing import median_seconds
 from dcnv4_jax.workloads import WORKLOADS, Workload
 
@@ -24,7 +25,7 @@ def measure(workload: Workload, dtype: str, rounds: int, seconds_per_round: floa
         calls = {}
         for name, found in available().items():
             if found and (name != "cpu" or jax.default_backend() == "cpu"):
-                call = jax.jit(functools.partial(run, workload, direction, name))
+                call = jax.jit(functools.partial(run, workload.spec, direction, name))
                 calls[name] = functools.partial(call, value, offset_mask, grad)
         seconds = median_seconds(calls, rounds=rounds, seconds_per_round=seconds_per_round)
         if not official.unavailable(workload):
@@ -72,9 +73,9 @@ def table(records: list[dict]) -> str:
     return "\n".join(rows)
 
 
-def run(workload: Workload, direction: str, implementation: str, value, offset_mask, grad):
+def run(spec: DeformConvSpec, direction: str, implementation: str, value, offset_mask, grad):
     """One call of the operator, or its output and the gradients of value and offset_mask."""
-    operator = functools.partial(deform_conv, **vars(workload.spec), implementation=implementation)
+    operator = functools.partial(deform_conv, **vars(spec), implementation=implementation)
     if direction == "forward":
         return operator(value, offset_mask)
     output, pull = jax.vjp(operator, value, offset_mask)

@@ -61,12 +61,13 @@ def _backward(spec, value, offset_mask, grad):
 
 def _attributes(spec: DeformConvSpec) -> dict[str, np.ndarray | np.generic]:
     columns, rows = np.array(spec.taps).T
-    (y_dilation, x_dilation), scale = spec.dilation, spec.offset_scale
+    y_dilation, x_dilation = spec.dilation
     return {
         "groups": np.int64(spec.groups),
         "strides": np.array(spec.strides, np.int64),
-        "origin": np.array(spec.origin, np.float32),
-        "tap_y": np.array(rows * y_dilation * scale, np.float32),
-        "tap_x": np.array(columns * x_dilation * scale, np.float32),
-        "offset_scale": np.float32(scale),
+        "centre": np.array(spec.centre, np.int64),
+        "reach": np.array(spec.reach, np.float32),
+        "tap_y": np.array(rows * y_dilation, np.float32),
+        "tap_x": np.array(columns * x_dilation, np.float32),
+        "offset_scale": np.float32(spec.offset_scale),
     }

@@ -5,8 +5,8 @@ that fails or hangs leaves the others their results:
 
     tests      the tests marked `gpu`
     official   builds the official `dcnv4`, if --official names its source distribution
-    agreement  triton against xla, and against official `dcnv4`, forward and backward
-    golden     inputs, outputs and gradients of the official `dcnv4`, as golden/dcnv4_official.npz
+    agreement  triton against xla, official `dcnv4` and the arrays of it in the checkout, forward and backward
+    golden     inputs, outputs and gradients of the official `dcnv4` on this GPU, as golden/dcnv4_official_gpu.npz
     tune       the tile table for this GPU, tiles.json
     bench      times of all implementations, bench.json
 """
@@ -25,8 +25,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dcnv4_jax import bench, official, triton, tune
+from dcnv4_jax import bench, golden, official, triton, tune
 from dcnv4_jax.api import available
+from dcnv4_jax.spec import DeformConvSpec
 from dcnv4_jax.workloads import LP_ASRN, ODD, PUBLISHED, WORKLOADS, Workload
 
 LIMITS = {"tests": 150, "official": 120, "agreement": 70, "golden": 30, "tune": 80, "bench": 80}  # seconds, 530 in all
@@ -51,43 +52,38 @@ def build_official(options) -> None:
 def check_agreement(options) -> None:
     """Compares output and both gradients, relative to the largest value, and fails beyond TOLERANCE."""
     errors = {}
+    for case in [case for path in sorted(options.golden.glob("*.npz")) for case in golden.read_cases(path)]:
+        ours = _run(case.spec, "triton", *case.inputs)
+        errors[f"{case.name} float32 triton to recorded"] = golden.largest_errors(ours, case.results)
     for workload in (*ODD, *(w for w in LP_ASRN if w.batch == 1), *(dataclasses.replace(w, batch=2) for w in PUBLISHED)):
         for dtype in TOLERANCE:
             problem = _problem(workload, dtype)
-            results = {
-                name: jax.jit(functools.partial(bench.run, workload, bench.DIRECTIONS[1], name))(*problem)
-                for name in ("triton", "xla")
-            }
-            errors[f"{workload.name} {dtype} triton to xla"] = _largest_errors(results["triton"], results["xla"])
+            ours = _run(workload.spec, "triton", *problem)
+            errors[f"{workload.name} {dtype} triton to xla"] = golden.largest_errors(ours, _run(workload.spec, "xla", *problem))
             if not official.unavailable(workload) and dtype == "float32":
-                theirs = jax.tree.map(_from_torch, official.bind(workload, bench.DIRECTIONS[1], *problem)())
-                errors[f"{workload.name} {dtype} triton to official"] = _largest_errors(results["triton"], theirs)
+                errors[f"{workload.name} {dtype} triton to official"] = golden.largest_errors(ours, _official(workload, *problem))
     (options.out / "agreement.json").write_text(json.dumps(errors, indent=1))
-    wrong = {name: error for name, error in errors.items() if max(error) > TOLERANCE[name.split()[1]]}
+    wrong = {
+        name: found
+        for name, found in errors.items()
+        if not all(error <= TOLERANCE[name.split()[1]] for error in found.values())  # a NaN is wrong too
+    }
     if wrong:
         raise SystemExit(f"beyond {TOLERANCE}: {wrong}")
 
 
 def write_golden(options) -> None:
-    """Writes what the official package computes, for machines without a GPU: a checkout keeps it as parity/golden."""
-    arrays = {}
+    """Writes what the official package computes, for machines without a GPU: a checkout keeps it in parity/golden."""
+    cases = []
     for name in GOLDEN:
         workload = WORKLOADS[name]
         if reason := official.unavailable(workload):
             print(f"left out: {reason}")
             return
         problem = _problem(workload, "float32")
-        output, (grad_value, grad_offset_mask) = jax.tree.map(
-            _from_torch, official.bind(workload, bench.DIRECTIONS[1], *problem)()
-        )
-        results = (*problem, output, grad_value, grad_offset_mask)
-        keys = ("value", "offset_mask", "grad", "output", "grad_value", "grad_offset_mask")
-        arrays |= {f"{name}/{key}": np.asarray(array) for key, array in zip(keys, results, strict=True)}
-    folder = options.out / "golden"
-    folder.mkdir(exist_ok=True)
-    np.savez_compressed(folder / "dcnv4_official.npz", **arrays)
-    manifest = {"command": "python -m dcnv4_jax.gpu_check", "seed": 0, "workloads": GOLDEN, **bench.machine()}
-    (folder / "dcnv4_official.json").write_text(json.dumps(manifest, indent=1))
+        cases.append(golden.Case(name, workload.spec, _as_numpy(problem), _official(workload, *problem)))
+    provenance = {"command": "python -m dcnv4_jax.gpu_check", "seed": 0, **bench.machine()}
+    golden.write_cases(options.out / "golden/dcnv4_official_gpu.npz", cases, provenance)
 
 
 def run_tune(options) -> None:
@@ -123,6 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=pathlib.Path, default="gpu_check", help="folder for results")
     parser.add_argument("--official", type=pathlib.Path, help="source distribution of the official dcnv4 (a .tar.gz)")
     parser.add_argument("--tests", type=pathlib.Path, default="tests/dcnv4", help="folder of the tests")
+    parser.add_argument("--golden", type=pathlib.Path, default="parity/golden", help="folder of the recorded official arrays")
     parser.add_argument("--step", choices=STEPS, help="run this step only, in this process")
     options = parser.parse_args(arguments)
     if reason := triton.unavailable():
@@ -139,7 +136,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run_step(step: str, options) -> dict[str, str | float]:
-    command = [sys.executable, "-m", "dcnv4_jax.gpu_check", "--step", step, "--out", options.out, "--tests", options.tests]
+    command = [sys.executable, "-m", "dcnv4_jax.gpu_check", "--step", step, "--out", options.out]
+    command += ["--tests", options.tests, "--golden", options.golden]
     command += ["--official", options.official] if options.official else []
     paths = [str((options.out / "official").resolve()), os.environ.get("PYTHONPATH", "")]
     # This process holds the GPU as well, and PyTorch needs memory beside JAX.
@@ -164,14 +162,19 @@ def _problem(workload: Workload, dtype: str) -> tuple[jax.Array, jax.Array, jax.
     return value, (jnp.round(offset_mask.astype(jnp.float32) * 64) / 64).astype(dtype), grad
 
 
-def _largest_errors(results, expected) -> list[float]:
-    pairs = zip(jax.tree.leaves(results), jax.tree.leaves(expected), strict=True)
-    exact = [(np.asarray(a, np.float64), np.asarray(b, np.float64)) for a, b in pairs]
-    return [float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-30)) for a, b in exact]
+def _run(spec: DeformConvSpec, implementation: str, *problem) -> tuple[np.ndarray, ...]:
+    """Output and gradients of value and offset_mask."""
+    run = jax.jit(functools.partial(bench.run, spec, bench.DIRECTIONS[1], implementation))
+    return _as_numpy(jax.tree.leaves(run(*problem)))
 
 
-def _from_torch(tensor):
-    return tensor.float().cpu().numpy()
+def _official(workload: Workload, *problem) -> tuple[np.ndarray, ...]:
+    tensors = jax.tree.leaves(official.bind(workload, bench.DIRECTIONS[1], *problem)())
+    return tuple(tensor.float().cpu().numpy() for tensor in tensors)
+
+
+def _as_numpy(arrays) -> tuple[np.ndarray, ...]:
+    return tuple(np.asarray(array, np.float32) for array in arrays)
 
 
 if __name__ == "__main__":

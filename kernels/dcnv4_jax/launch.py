@@ -69,7 +69,8 @@ def plan(
     n, h, w, c = value_shape
     ho, wo = spec.output_size(h, w)
     d, taps = c // spec.groups, len(spec.taps)
-    (origin_y, origin_x), (stride_y, stride_x), (dilation_y, dilation_x) = spec.origin, spec.strides, spec.dilation
+    (centre_y, centre_x), (reach_y, reach_x) = spec.centre, spec.reach
+    (stride_y, stride_x), (dilation_y, dilation_x) = spec.strides, spec.dilation
     tile = tile or choose_tile(direction, d, taps, dtype, device)
     constants = {
         "H": h,
@@ -88,8 +89,10 @@ def plan(
         "STRIDE_X": stride_x,
         "DILATION_Y": dilation_y,
         "DILATION_X": dilation_x,
-        "ORIGIN_Y": origin_y,
-        "ORIGIN_X": origin_x,
+        "CENTRE_Y": centre_y,
+        "CENTRE_X": centre_x,
+        "REACH_Y": reach_y,
+        "REACH_X": reach_x,
         "SCALE": spec.offset_scale,
         "BLOCK": tile.block,
         "WIDE": max(n * (h + 2) * (w + 2) * c, n * ho * wo * max(c, channels)) >= 2**31,

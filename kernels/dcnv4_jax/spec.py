@@ -31,8 +31,9 @@ class DeformConvSpec:
             raise ValueError(f"offset_scale: found {self.offset_scale!r}, expected a number") from error
         if not math.isfinite(self.offset_scale):
             raise ValueError(f"offset_scale: found {self.offset_scale}, expected a finite number")
-        if not isinstance(self.remove_center, bool):
-            raise ValueError(f"remove_center: found {self.remove_center!r}, expected True or False")
+        if self.remove_center not in (False, True):
+            raise ValueError(f"remove_center: found {self.remove_center!r}, expected False or True, or 0 or 1")
+        object.__setattr__(self, "remove_center", bool(self.remove_center))
         if self.remove_center and (any(size % 2 == 0 for size in self.kernel_size) or self.kernel_size == (1, 1)):
             raise ValueError(
                 f"remove_center: found True with kernel_size {self.kernel_size}, expected odd kernel sizes, not both 1: "
@@ -53,14 +54,18 @@ class DeformConvSpec:
         """Channels of `offset_mask` that are read: two offsets and one mask value for each group and tap."""
         return 3 * self.groups * len(self.taps)
 
+    # A position is ((q * stride + centre) - reach) + (tap * dilation + offset) * offset_scale, in float32 and in this order, the
+    # official kernels': in another one a tap may round to the other side of an integer, where its gradient jumps.
     @property
-    def origin(self) -> tuple[float, float]:
-        """(y, x) of tap (0, 0) of output pixel (0, 0) at zero offset, in input pixels."""
-        y, x = (
-            half - padding - half * self.offset_scale
-            for half, padding in zip((self._half(0), self._half(1)), self.padding, strict=True)
-        )
-        return y, x
+    def centre(self) -> tuple[int, int]:
+        """(y, x) of the kernel's centre at output pixel (0, 0), in input pixels."""
+        return self._half(0) - self.padding[0], self._half(1) - self.padding[1]
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """(y, x) from tap (0, 0) at zero offset to the kernel's centre, in input pixels, rounded to float32."""
+        scale = np.float32(self.offset_scale)
+        return float(self._half(0) * scale), float(self._half(1) * scale)
 
     def _half(self, axis: int) -> int:
         return self.dilation[axis] * (self.kernel_size[axis] - 1) // 2

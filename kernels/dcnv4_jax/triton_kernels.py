@@ -19,8 +19,10 @@ def _rows(
     GROUPS: tl.constexpr,
     STRIDE_Y: tl.constexpr,
     STRIDE_X: tl.constexpr,
-    ORIGIN_Y: tl.constexpr,
-    ORIGIN_X: tl.constexpr,
+    CENTRE_Y: tl.constexpr,
+    CENTRE_X: tl.constexpr,
+    REACH_Y: tl.constexpr,
+    REACH_X: tl.constexpr,
 ):
     """Row numbers, whether they exist, their image, group, pixel and undisplaced sampling position."""
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -28,8 +30,8 @@ def _rows(
     pixel = row // GROUPS
     group = row % GROUPS
     image = pixel // (HO * WO)
-    y = ((pixel // WO) % HO * STRIDE_Y).to(tl.float32) + ORIGIN_Y
-    x = (pixel % WO * STRIDE_X).to(tl.float32) + ORIGIN_X
+    y = ((pixel // WO) % HO * STRIDE_Y + CENTRE_Y).to(tl.float32) - REACH_Y
+    x = (pixel % WO * STRIDE_X + CENTRE_X).to(tl.float32) - REACH_X
     if WIDE:  # products with channels or pixels would leave 32 bits
         row, pixel, image = row.to(tl.int64), pixel.to(tl.int64), image.to(tl.int64)
     return row, live, pixel, group, image, y, x
@@ -107,14 +109,18 @@ def forward_kernel(
     STRIDE_X: tl.constexpr,
     DILATION_Y: tl.constexpr,
     DILATION_X: tl.constexpr,
-    ORIGIN_Y: tl.constexpr,
-    ORIGIN_X: tl.constexpr,
+    CENTRE_Y: tl.constexpr,
+    CENTRE_X: tl.constexpr,
+    REACH_Y: tl.constexpr,
+    REACH_X: tl.constexpr,
     SCALE: tl.constexpr,
     BLOCK: tl.constexpr,
     WIDE: tl.constexpr,
 ):
     """output [count, D] from value [n, H, W, GROUPS * D] and offset_mask [n, HO, WO, OFFSET_MASK_CHANNELS]."""
-    row, live, pixel, group, image, y, x = _rows(count, BLOCK, WIDE, HO, WO, GROUPS, STRIDE_Y, STRIDE_X, ORIGIN_Y, ORIGIN_X)
+    row, live, pixel, group, image, y, x = _rows(
+        count, BLOCK, WIDE, HO, WO, GROUPS, STRIDE_Y, STRIDE_X, CENTRE_Y, CENTRE_X, REACH_Y, REACH_X
+    )
     taps = offset_mask + pixel * OFFSET_MASK_CHANNELS + group * (3 * TAPS)
     total = tl.zeros((BLOCK, D_PADDED), tl.float32)
     for k in tl.range(0, TAPS, loop_unroll_factor=UNROLL):
@@ -123,10 +129,12 @@ def forward_kernel(
         )
         weights = _weights(right, down)
         at = ((image * H + top) * W + left) * (GROUPS * D) + group * D
+        sample = tl.zeros((BLOCK, D_PADDED), tl.float32)
         for corner in tl.static_range(4):
             step = (corner // 2 * W + corner % 2) * (GROUPS * D)
             offsets, inside = _span(at + step, corners[corner], D, D_PADDED)
-            total += (mask * weights[corner])[:, None] * tl.load(value + offsets, mask=inside, other=0.0).to(tl.float32)
+            sample += weights[corner][:, None] * tl.load(value + offsets, mask=inside, other=0.0).to(tl.float32)
+        total += mask[:, None] * sample  # not into the weights: an infinite mask times a weight of zero would be NaN
     offsets, inside = _span(row * D, live, D, D_PADDED)
     tl.store(output + offsets, total.to(output.dtype.element_ty), mask=inside)
 
@@ -155,15 +163,19 @@ def backward_kernel(
     STRIDE_X: tl.constexpr,
     DILATION_Y: tl.constexpr,
     DILATION_X: tl.constexpr,
-    ORIGIN_Y: tl.constexpr,
-    ORIGIN_X: tl.constexpr,
+    CENTRE_Y: tl.constexpr,
+    CENTRE_X: tl.constexpr,
+    REACH_Y: tl.constexpr,
+    REACH_X: tl.constexpr,
     SCALE: tl.constexpr,
     BLOCK: tl.constexpr,
     WIDE: tl.constexpr,
     UNUSED_PADDED: tl.constexpr,
 ):
     """Adds to grad_value [n, H, W, GROUPS * D] in float32, by atomics; writes grad_offset_mask, reduced over D in registers."""
-    row, live, pixel, group, image, y, x = _rows(count, BLOCK, WIDE, HO, WO, GROUPS, STRIDE_Y, STRIDE_X, ORIGIN_Y, ORIGIN_X)
+    row, live, pixel, group, image, y, x = _rows(
+        count, BLOCK, WIDE, HO, WO, GROUPS, STRIDE_Y, STRIDE_X, CENTRE_Y, CENTRE_X, REACH_Y, REACH_X
+    )
     first = pixel * OFFSET_MASK_CHANNELS + group * (3 * TAPS)
     offsets, inside = _span(row * D, live, D, D_PADDED)
     gradient = tl.load(grad + offsets, mask=inside, other=0.0).to(tl.float32)

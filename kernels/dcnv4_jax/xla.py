@@ -80,9 +80,10 @@ def _sample(
     n, h, w, c = value.shape
     _, ho, wo, g = dx.shape
     column, row = tap
-    (y_origin, x_origin), (y_stride, x_stride), (y_dilation, x_dilation) = spec.origin, spec.strides, spec.dilation
-    x = (jnp.arange(wo) * x_stride + x_origin)[:, None] + (column * x_dilation + dx) * spec.offset_scale
-    y = (jnp.arange(ho) * y_stride + y_origin)[:, None, None] + (row * y_dilation + dy) * spec.offset_scale
+    (y_centre, x_centre), (y_reach, x_reach) = spec.centre, spec.reach
+    (y_stride, x_stride), (y_dilation, x_dilation) = spec.strides, spec.dilation
+    x = ((jnp.arange(wo) * x_stride + x_centre) - x_reach)[:, None] + (column * x_dilation + dx) * spec.offset_scale
+    y = ((jnp.arange(ho) * y_stride + y_centre) - y_reach)[:, None, None] + (row * y_dilation + dy) * spec.offset_scale
     counts = (x > -1) & (x < w) & (y > -1) & (y < h)
     # A tap that does not count must not reach the arithmetic: its NaN would survive a multiplication by zero, also backward.
     x, y, mask = (jnp.where(counts, array, 0.0) for array in (x, y, mask))

@@ -40,7 +40,8 @@ ffi::ErrorOr<const Kernels*> choose(const Problem& p, ffi::DataType dtype) {
 }
 
 Problem describe(ffi::AnyBuffer value, ffi::AnyBuffer offset_mask, int64_t groups, ffi::Span<const int64_t> strides,
-                 ffi::Span<const float> origin, ffi::Span<const float> tap_y, ffi::Span<const float> tap_x, float offset_scale) {
+                 ffi::Span<const int64_t> centre, ffi::Span<const float> reach, ffi::Span<const float> tap_y,
+                 ffi::Span<const float> tap_x, float offset_scale) {
   const auto in = value.dimensions(), taps = offset_mask.dimensions();
   Problem p{};
   p.n = in[0];
@@ -54,8 +55,10 @@ Problem describe(ffi::AnyBuffer value, ffi::AnyBuffer offset_mask, int64_t group
   p.offset_mask_channels = taps[3];
   p.stride_y = strides[0];
   p.stride_x = strides[1];
-  p.origin_y = origin[0];
-  p.origin_x = origin[1];
+  p.centre_y = centre[0];
+  p.centre_x = centre[1];
+  p.reach_y = reach[0];
+  p.reach_x = reach[1];
   p.tap_y = tap_y.begin();
   p.tap_x = tap_x.begin();
   p.offset_scale = offset_scale;
@@ -84,9 +87,9 @@ struct Cut {
 };
 
 ffi::Error forward(ffi::ThreadPool pool, ffi::AnyBuffer value, ffi::AnyBuffer offset_mask, ffi::Result<ffi::AnyBuffer> output,
-                   int64_t groups, ffi::Span<const int64_t> strides, ffi::Span<const float> origin, ffi::Span<const float> tap_y,
-                   ffi::Span<const float> tap_x, float offset_scale) {
-  Problem p = describe(value, offset_mask, groups, strides, origin, tap_y, tap_x, offset_scale);
+                   int64_t groups, ffi::Span<const int64_t> strides, ffi::Span<const int64_t> centre,
+                   ffi::Span<const float> reach, ffi::Span<const float> tap_y, ffi::Span<const float> tap_x, float offset_scale) {
+  Problem p = describe(value, offset_mask, groups, strides, centre, reach, tap_y, tap_x, offset_scale);
   p.output = output->untyped_data();
   const ffi::ErrorOr<const Kernels*> chosen = choose(p, value.element_type());
   if (!chosen.has_value()) return chosen.error();
@@ -103,9 +106,9 @@ ffi::Error forward(ffi::ThreadPool pool, ffi::AnyBuffer value, ffi::AnyBuffer of
 
 ffi::Error backward(ffi::ThreadPool pool, ffi::AnyBuffer value, ffi::AnyBuffer offset_mask, ffi::AnyBuffer grad,
                     ffi::Result<ffi::AnyBuffer> grad_value, ffi::Result<ffi::AnyBuffer> grad_offset_mask, int64_t groups,
-                    ffi::Span<const int64_t> strides, ffi::Span<const float> origin, ffi::Span<const float> tap_y,
-                    ffi::Span<const float> tap_x, float offset_scale) {
-  Problem p = describe(value, offset_mask, groups, strides, origin, tap_y, tap_x, offset_scale);
+                    ffi::Span<const int64_t> strides, ffi::Span<const int64_t> centre, ffi::Span<const float> reach,
+                    ffi::Span<const float> tap_y, ffi::Span<const float> tap_x, float offset_scale) {
+  Problem p = describe(value, offset_mask, groups, strides, centre, reach, tap_y, tap_x, offset_scale);
   p.grad = grad.untyped_data();
   p.grad_value = grad_value->untyped_data();
   p.grad_offset_mask = grad_offset_mask->untyped_data();
@@ -152,7 +155,8 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(DeformConvForward, dcnv4::forward,
                                   .Ret<xla::ffi::AnyBuffer>()
                                   .Attr<int64_t>("groups")
                                   .Attr<xla::ffi::Span<const int64_t>>("strides")
-                                  .Attr<xla::ffi::Span<const float>>("origin")
+                                  .Attr<xla::ffi::Span<const int64_t>>("centre")
+                                  .Attr<xla::ffi::Span<const float>>("reach")
                                   .Attr<xla::ffi::Span<const float>>("tap_y")
                                   .Attr<xla::ffi::Span<const float>>("tap_x")
                                   .Attr<float>("offset_scale"));
@@ -167,7 +171,8 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(DeformConvBackward, dcnv4::backward,
                                   .Ret<xla::ffi::AnyBuffer>()
                                   .Attr<int64_t>("groups")
                                   .Attr<xla::ffi::Span<const int64_t>>("strides")
-                                  .Attr<xla::ffi::Span<const float>>("origin")
+                                  .Attr<xla::ffi::Span<const int64_t>>("centre")
+                                  .Attr<xla::ffi::Span<const float>>("reach")
                                   .Attr<xla::ffi::Span<const float>>("tap_y")
                                   .Attr<xla::ffi::Span<const float>>("tap_x")
                                   .Attr<float>("offset_scale"));

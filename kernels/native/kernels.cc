@@ -15,6 +15,11 @@
 namespace dcnv4 {
 namespace {
 
+// Pixels of one output row, and the first of them counted over [n, ho, wo].
+struct Pixels {
+  int64_t row, column, count, position;
+};
+
 template <class T>
 void load_planes(const Problem& p, const Plane& plane, const Unit& unit, float* out) {
   const int64_t groups = unit.group_end - unit.group_begin, channels = p.groups * p.d;
@@ -43,15 +48,19 @@ void read_taps(const Problem& p, const T* in, int64_t pixels, const Strip& strip
   });
 }
 
-// Turns offsets into corner indices and weights; kKeep also leaves in x, y, mask and counts what the backward needs.
-template <bool kKeep>
-void locate(const Problem& p, const Plane& plane, float line_x, float line_y, int64_t count, const Strip& s) {
-  const float w = float(p.w), h = float(p.h), scale = p.offset_scale;
+// Turns offsets into corner indices and weights. kBackward puts the mask into the weights and leaves in x, y and counts what the
+// backward needs.
+template <bool kBackward>
+void locate(const Problem& p, const Plane& plane, const Pixels& pixels, const Strip& s) {
+  const int64_t count = pixels.count * p.taps;
+  const float w = float(p.w), h = float(p.h), scale = p.offset_scale, reach_x = p.reach_x;
+  const float column_x = float(pixels.column * p.stride_x + p.centre_x);
+  const float row_y = float(pixels.row * p.stride_y + p.centre_y) - p.reach_y;
   const int32_t pitch = int32_t(plane.pitch), lanes = int32_t(plane.lanes), nowhere = plane.nowhere;
 #pragma omp simd
   for (int64_t t = 0; t < count; ++t) {
-    const float x = line_x + s.base_x[t] + s.x[t] * scale;
-    const float y = line_y + s.base_y[t] + s.y[t] * scale;
+    const float x = ((column_x + s.column[t]) - reach_x) + (s.tap_x[t] + s.x[t]) * scale;
+    const float y = row_y + (s.tap_y[t] + s.y[t]) * scale;
     const float own_mask = s.mask[t];  // read without a condition, or the loop is not vectorised
     const bool inside = (x > -1.0f) & (x < w) & (y > -1.0f) & (y < h);  // false for NaN
     const float in_x = inside ? x : 0.0f, in_y = inside ? y : 0.0f, mask = inside ? own_mask : 0.0f;
@@ -61,39 +70,39 @@ void locate(const Problem& p, const Plane& plane, float line_x, float line_y, in
     const float right = in_x - float(column), down = in_y - float(row);
     const int32_t corner = ((row + 1) * pitch + column + 1) * lanes;
     s.index[t] = inside ? corner : nowhere;
-    const float bottom = mask * down, top = mask - bottom;
-    s.bottom_right[t] = bottom * right;
-    s.bottom_left[t] = bottom - bottom * right;
+    const float factor = kBackward ? mask : 1.0f, top = factor * (1.0f - down), bottom = factor * down, left = 1.0f - right;
+    s.top_left[t] = top * left;
     s.top_right[t] = top * right;
-    s.top_left[t] = top - top * right;
-    if (kKeep) {
+    s.bottom_left[t] = bottom * left;
+    s.bottom_right[t] = bottom * right;
+    s.mask[t] = mask;
+    if (kBackward) {
       s.x[t] = right;
       s.y[t] = down;
-      s.mask[t] = mask;
       s.counts[t] = inside ? 1.0f : 0.0f;
     }
   }
 }
 
-// Sums the taps of each pixel of the strip for kVectors vectors of channels from `channel` on.
+// Sums the taps of each pixel of the strip for kVectors vectors of channels from `channel` on. The mask is applied to the whole
+// sample: in a corner's weight, an infinite mask times zero would be NaN.
 template <int kVectors, class Taps>
 void sample(Taps taps, const Plane& plane, const float* values, const Strip& s, int64_t pixels, int64_t channel) {
   const int64_t below = plane.pitch * plane.lanes;
   int64_t t = 0;
   for (int64_t pixel = 0; pixel < pixels; ++pixel) {
-    Vector sums[4][kVectors] = {};  // one for each corner: additions need not wait for one another
+    Vector sums[kVectors] = {};
     for (int64_t k = 0; k < taps; ++k, ++t) {
       const float* corner = values + s.index[t] + channel;
       for (int v = 0; v < kVectors; ++v, corner += DCNV4_LANES) {
-        sums[0][v] += s.top_left[t] * load(corner);
-        sums[1][v] += s.top_right[t] * load(corner + plane.lanes);
-        sums[2][v] += s.bottom_left[t] * load(corner + below);
-        sums[3][v] += s.bottom_right[t] * load(corner + below + plane.lanes);
+        Vector sample = s.top_left[t] * load(corner);
+        sample += s.top_right[t] * load(corner + plane.lanes);
+        sample += s.bottom_left[t] * load(corner + below);
+        sample += s.bottom_right[t] * load(corner + below + plane.lanes);
+        sums[v] += s.mask[t] * sample;
       }
     }
-    for (int v = 0; v < kVectors; ++v) {
-      store(s.rows + pixel * plane.lanes + channel + v * DCNV4_LANES, (sums[0][v] + sums[1][v]) + (sums[2][v] + sums[3][v]));
-    }
+    for (int v = 0; v < kVectors; ++v) store(s.rows + pixel * plane.lanes + channel + v * DCNV4_LANES, sums[v]);
   }
 }
 
@@ -152,11 +161,6 @@ void differentiate(const Problem& p, int64_t count, const Strip& s) {
   }
 }
 
-// Pixels of one output row, and the first of them counted over [n, ho, wo].
-struct Pixels {
-  int64_t row, column, count, position;
-};
-
 template <class T>
 void write_taps(const Problem& p, const Pixels& pixels, int64_t group, const Strip& strip, T* out) {
   const int64_t taps = p.taps, used = 3 * p.groups * taps;
@@ -183,12 +187,11 @@ void over_strips(const Problem& p, const Unit& unit, Step step) {
   }
 }
 
-template <class T, bool kKeep>
+template <class T, bool kBackward>
 void place_taps(const Problem& p, const Plane& plane, const Pixels& pixels, int64_t group, const Strip& strip) {
   const T* in = static_cast<const T*>(p.offset_mask) + pixels.position * p.offset_mask_channels + group * 3 * p.taps;
   read_taps<T>(p, in, pixels.count, strip);
-  const float line_x = float(pixels.column * p.stride_x) + p.origin_x, line_y = float(pixels.row * p.stride_y) + p.origin_y;
-  locate<kKeep>(p, plane, line_x, line_y, pixels.count * p.taps, strip);
+  locate<kBackward>(p, plane, pixels, strip);
 }
 
 template <class T>

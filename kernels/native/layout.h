@@ -27,7 +27,8 @@ struct Plane {
 // Tap positions of a strip, one entry for each (pixel, tap).
 struct Strip {
   int64_t capacity;
-  float *base_x, *base_y, *x, *y, *mask;      // x and y become the fractions after `locate`
+  float *column, *tap_x, *tap_y;              // output column from the strip's first, times the stride; place in the kernel
+  float *x, *y, *mask;                        // x and y become the fractions after `locate`
   float *top_left, *top_right, *bottom_left, *bottom_right;  // corner weights
   float* counts;                              // 1 for a tap that counts, else 0
   int32_t* index;                             // float offset of the top left corner in the plane
@@ -35,11 +36,12 @@ struct Strip {
   float* rows;                                // [kStrip, lanes] outputs or gradients
 
   static int64_t floats(const Problem& p, const Plane& plane) {
-    return 15 * round_up(kStrip * p.taps, 16) + round_up(kStrip * plane.lanes, 16);
+    return 16 * round_up(kStrip * p.taps, 16) + round_up(kStrip * plane.lanes, 16);
   }
 
   Strip(const Problem& p, float* memory) : capacity(round_up(kStrip * p.taps, 16)) {
-    float** const arrays[] = {&base_x, &base_y, &x, &y, &mask, &top_left, &top_right, &bottom_left, &bottom_right, &counts};
+    float** const arrays[] = {&column,   &tap_x,     &tap_y,       &x,            &y,     &mask,
+                              &top_left, &top_right, &bottom_left, &bottom_right, &counts};
     for (float** array : arrays) {
       *array = memory;
       memory += capacity;
@@ -49,8 +51,9 @@ struct Strip {
     rows = memory + 5 * capacity;
     for (int64_t pixel = 0; pixel < kStrip; ++pixel) {
       for (int64_t k = 0; k < p.taps; ++k) {
-        base_x[pixel * p.taps + k] = float(pixel * p.stride_x) + p.tap_x[k];
-        base_y[pixel * p.taps + k] = p.tap_y[k];
+        column[pixel * p.taps + k] = float(pixel * p.stride_x);
+        tap_x[pixel * p.taps + k] = p.tap_x[k];
+        tap_y[pixel * p.taps + k] = p.tap_y[k];
       }
     }
   }

@@ -14,8 +14,10 @@ struct Problem {
   int64_t taps;                 // kernel taps
   int64_t offset_mask_channels; // including those that are ignored
   int64_t stride_y, stride_x;
-  float origin_y, origin_x;     // position of a tap without displacement at output pixel (0, 0)
-  const float* tap_y;           // [taps] displacements in input pixels
+  // A tap is at (q * stride + centre) - reach + (tap + offset) * offset_scale, rounded in this order.
+  int64_t centre_y, centre_x;
+  float reach_y, reach_x;
+  const float* tap_y;           // [taps] places in the dilated kernel
   const float* tap_x;
   float offset_scale;
 

@@ -17,20 +17,20 @@ inline void prefetch(const T* row, int64_t count) {
 
 template <class T>
 inline void widen_row(const T* __restrict in, float* __restrict out, int64_t count) {
-  int64_t i = 0;
-  for (; i + kBlock <= count; i += kBlock) {
+  const int64_t whole = count / kBlock * kBlock;
+  for (int64_t i = 0; i < whole; i += kBlock) {
     for (int64_t j = 0; j < kBlock; ++j) out[i + j] = widen(in[i + j]);
   }
-  for (; i < count; ++i) out[i] = widen(in[i]);
+  for (int64_t i = whole; i < count; ++i) out[i] = widen(in[i]);
 }
 
 template <class T>
 inline void narrow_row(const float* __restrict in, T* __restrict out, int64_t count) {
-  int64_t i = 0;
-  for (; i + kBlock <= count; i += kBlock) {
+  const int64_t whole = count / kBlock * kBlock;
+  for (int64_t i = 0; i < whole; i += kBlock) {
     for (int64_t j = 0; j < kBlock; ++j) out[i + j] = narrow<T>(in[i + j]);
   }
-  for (; i < count; ++i) out[i] = narrow<T>(in[i]);
+  for (int64_t i = whole; i < count; ++i) out[i] = narrow<T>(in[i]);
 }
 
 // The row as floats: itself, or its copy in `buffer`.
@@ -44,12 +44,12 @@ inline const float* as_floats(const T* in, int64_t count, float* buffer) {
 
 // Splits pairs (x, y) into two rows.
 inline void unzip_row(const float* __restrict pairs, float* __restrict x, float* __restrict y, int64_t count) {
-  int64_t i = 0;
-  for (; i + kBlock <= count; i += kBlock) {
+  const int64_t whole = count / kBlock * kBlock;
+  for (int64_t i = 0; i < whole; i += kBlock) {
     for (int64_t j = 0; j < kBlock; ++j) x[i + j] = pairs[2 * (i + j)];
     for (int64_t j = 0; j < kBlock; ++j) y[i + j] = pairs[2 * (i + j) + 1];
   }
-  for (; i < count; ++i) {
+  for (int64_t i = whole; i < count; ++i) {
     x[i] = pairs[2 * i];
     y[i] = pairs[2 * i + 1];
   }
@@ -58,14 +58,14 @@ inline void unzip_row(const float* __restrict pairs, float* __restrict x, float*
 // Joins two rows into pairs (x, y).
 template <class T>
 inline void zip_row(const float* __restrict x, const float* __restrict y, T* __restrict pairs, int64_t count) {
-  int64_t i = 0;
-  for (; i + kBlock <= count; i += kBlock) {
+  const int64_t whole = count / kBlock * kBlock;
+  for (int64_t i = 0; i < whole; i += kBlock) {
     for (int64_t j = 0; j < kBlock; ++j) {
       pairs[2 * (i + j)] = narrow<T>(x[i + j]);
       pairs[2 * (i + j) + 1] = narrow<T>(y[i + j]);
     }
   }
-  for (; i < count; ++i) {
+  for (int64_t i = whole; i < count; ++i) {
     pairs[2 * i] = narrow<T>(x[i]);
     pairs[2 * i + 1] = narrow<T>(y[i]);
   }

@@ -7,7 +7,8 @@ import numpy as np
 
 from dcnv4_jax.launch import Tile, plan
 
-TILE = Tile(block=64, num_warps=4)  # several programs at the odd sizes, few enough for an interpreter at the larger ones
+# Several programs at the odd sizes, few enough for an interpreter at the larger ones.
+SMALL, LARGE = Tile(block=64, num_warps=4), Tile(block=1024, num_warps=4)
 
 
 def begin():
@@ -27,7 +28,7 @@ def run(spec, value, offset_mask, grad):
     def tensor(array):
         return torch.from_numpy(np.array(array, np.float32)).to(getattr(torch, dtype))
 
-    tile = TILE if value.size < 20_000 else Tile(block=1024, num_warps=4)
+    tile = SMALL if value.size < 5_000 else LARGE
     arguments = value.shape, offset_mask.shape[-1], dtype, "interpreter", tile
     value, offset_mask, grad = tensor(value), tensor(offset_mask), tensor(grad)
     output, grad_offset_mask = torch.full_like(grad, torch.nan), torch.full_like(offset_mask, torch.nan)

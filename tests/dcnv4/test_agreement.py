@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dcnv4_jax.spec import DeformConvSpec
-from dcnv4_jax.workloads import LP_ASRN, ODD, PUBLISHED
+from dcnv4_jax.workloads import LP_ASRN, ODD, PUBLISHED, WORKLOADS
 from tests.dcnv4 import oracle
 
 TOLERANCE = {  # of the largest value
@@ -65,6 +65,27 @@ def test_colliding_taps_add_up(implementation):
     expected = np.zeros_like(value)
     expected[0, 2, 3] = h * w * 9
     np.testing.assert_array_equal(grad_value, expected)
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf])
+def test_an_infinite_mask_gives_an_infinity_and_no_nan(implementation, bad):
+    """Also where a corner's weight is zero, and where corners have both signs."""
+    spec = DeformConvSpec(1)
+    value, offset_mask, grad = (np.array(array) for array in WORKLOADS["d-5"].arrays(3))
+    value, grad, offset_mask = value[:1], grad[:1], offset_mask[:1, ..., :27] / 4
+    offset_mask[..., :18] = 0.25
+    offset_mask[0, 2, 2, :18] = 0.0  # every tap on a pixel: three corners weigh nothing
+    expected, _, _ = oracle.deform_conv(value, offset_mask, grad, **vars(spec))
+    taps = {(2, 2): 4, (3, 3): 0}
+    for (row, column), tap in taps.items():
+        alone = offset_mask.copy()
+        alone[..., 18:] = 0
+        alone[0, row, column, 18 + tap] = 1
+        sample, _, _ = oracle.deform_conv(value, alone, grad, **vars(spec))
+        expected[0, row, column] = np.sign(sample[0, row, column]) * bad
+        offset_mask[0, row, column, 18 + tap] = bad
+    output, _, _ = implementation(spec, *(jnp.asarray(array) for array in (value, offset_mask, grad)))
+    np.testing.assert_allclose(output, expected, atol=1e-5)
 
 
 # Multiples of 1/4 are exact in float32, so that on borders and integers, where the gradient jumps, all agree on the side.

@@ -30,7 +30,7 @@ VALUE, OFFSET_MASK = jnp.zeros((2, 5, 6, 8)), jnp.zeros((2, 5, 6, 54))
         ({"offset_scale": float("nan")}, "offset_scale", "nan", "finite"),
         ({"offset_scale": None}, "offset_scale", "None", "number"),
         ({"kernel_size": (2, 3), "remove_center": True}, "remove_center", "(2, 3)", "odd kernel sizes"),
-        ({"remove_center": 1}, "remove_center", "1", "True or False"),
+        ({"remove_center": 2}, "remove_center", "2", "0 or 1"),
         ({"implementation": "cuda"}, "implementation", "'cuda'", "'xla'"),
     ],
 )
