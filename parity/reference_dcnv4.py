@@ -60,37 +60,39 @@ class DCNv4(nn.Module):
     """The official module on channels-last images, [n, h, w, c] -> [n, h, w, c]."""
 
     def __init__(
-        self, channels: int, group: int, kernel_size: int = 3, offset_scale: float = 1.0, dw_kernel_size: int | None = None,
-        center_feature_scale: bool = False, remove_center: bool = False,
+        self, channels: int, group: int, kernel_size: int = 3, dilation: int = 1, offset_scale: float = 1.0,
+        dw_kernel_size: int | None = None, center_feature_scale: bool = False, remove_center: bool = False,
+        output_bias: bool = True, without_pointwise: bool = False,
     ):  # fmt: skip
         super().__init__()
-        self.group, self.kernel_size = group, kernel_size
-        self.offset_scale, self.remove_center = offset_scale, remove_center
+        self.group, self.kernel_size, self.dilation = group, kernel_size, dilation
+        self.offset_scale, self.remove_center, self.without_pointwise = offset_scale, remove_center, without_pointwise
         taps = kernel_size**2 - int(remove_center)
         self.offset_mask_dw = None
         if dw_kernel_size is not None:
             self.offset_mask_dw = nn.Conv2d(channels, channels, dw_kernel_size, padding=dw_kernel_size // 2, groups=channels)
         self.offset_mask = nn.Linear(channels, math.ceil(3 * taps * group / 8) * 8)
-        self.value_proj = nn.Linear(channels, channels)
-        self.output_proj = nn.Linear(channels, channels)
+        if not without_pointwise:
+            self.value_proj = nn.Linear(channels, channels)
+            self.output_proj = nn.Linear(channels, channels, bias=output_bias)
         if center_feature_scale:
             self.center_feature_scale_proj_weight = nn.Parameter(torch.zeros(group, channels))
             self.center_feature_scale_proj_bias = nn.Parameter(torch.zeros(group))
         self.center_feature_scale = center_feature_scale
 
     def forward(self, x: Tensor) -> Tensor:
-        value = self.value_proj(x)
+        value = x if self.without_pointwise else self.value_proj(x)
         if self.offset_mask_dw is not None:
             x = self.offset_mask_dw(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         sampled = deform_conv(
-            value, self.offset_mask(x), self.group, self.kernel_size, 1, self.kernel_size // 2, 1, self.offset_scale,
-            self.remove_center,
+            value, self.offset_mask(x), self.group, self.kernel_size, 1, self.dilation * (self.kernel_size // 2), self.dilation,
+            self.offset_scale, self.remove_center,
         )  # fmt: skip
         if self.center_feature_scale:
             gate = F.linear(sampled, self.center_feature_scale_proj_weight, self.center_feature_scale_proj_bias).sigmoid()
             gate = gate.repeat_interleave(x.shape[-1] // self.group, dim=-1)
             sampled = sampled * (1 - gate) + value * gate
-        return self.output_proj(sampled)
+        return sampled if self.without_pointwise else self.output_proj(sampled)
 
 
 class DCNv4ChannelsFirst(DCNv4):

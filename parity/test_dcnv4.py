@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from dcnv4_jax import available, bench, golden, gpu_check, official
+from dcnv4_jax.linen import DCNv4
+from dcnv4_jax.torch_weights import PATHS, to_flax_axes
 from dcnv4_jax.workloads import WORKLOADS
-from lpasrn_jax.models.deform import DCNv4
-from lpasrn_jax.weights.torch_names import dcnv4_names
+from lpasrn_jax.weights.torch_names import Target
 from parity import compare, reference_dcnv4
 from tests.dcnv4 import implementations
 
@@ -21,10 +22,14 @@ FEATURES = np.random.default_rng(2).normal(size=(2, 9, 13, 24)).astype(np.float3
 OPTIONS = {  # (PyTorch's arguments, Flax's arguments)
     "DCNv4 module": ({}, {}),
     "DCNv4 module, all options": (
-        {"offset_scale": 1.5, "dw_kernel_size": 3, "center_feature_scale": True, "remove_center": True},
-        {"offset_scale": 1.5, "depthwise_kernel": 3, "center_feature_scale": True, "remove_center": True},
+        {"offset_scale": 1.5, "dw_kernel_size": 3, "center_feature_scale": True, "remove_center": True, "output_bias": False},
+        {"offset_scale": 1.5, "depthwise_kernel": 3, "center_feature_scale": True, "remove_center": True, "output_bias": False},
     ),
     "DCNv4 module, 5x5": ({"kernel_size": 5}, {"kernel_size": 5}),
+    "DCNv4 module, no projections, dilation 2": (
+        {"dilation": 2, "center_feature_scale": True, "without_pointwise": True},
+        {"dilation": 2, "center_feature_scale": True, "pointwise": False},
+    ),
 }
 
 
@@ -33,7 +38,7 @@ def test_module_equals_the_official_semantics(options, check):
     torch_arguments, flax_arguments = OPTIONS[options]
     reference = reference_dcnv4.DCNv4ChannelsFirst(channels=24, group=3, **torch_arguments)
     compare.randomise(reference, seed=4, offsets=2.0)
-    names = dcnv4_names("", "", "dw_kernel_size" in torch_arguments, "center_feature_scale" in torch_arguments)
+    names = {key: Target(PATHS[key], to_flax_axes) for key in reference.state_dict()}
     check(options, compare.compare(reference, DCNv4(groups=3, **flax_arguments), names, FEATURES, compare.layer_points(names)))
 
 

@@ -1,4 +1,4 @@
-"""Deformable layers: DCNv4 as a Flax module, and the older deformable convolution that learns offsets alone."""
+"""Deformable layers: dcnv4_jax's DCNv4, and the older deformable convolution that learns offsets alone."""
 
 from __future__ import annotations
 
@@ -7,62 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dcnv4_jax import deform_conv
+from dcnv4_jax.linen import DCNv4
 from lpasrn_jax.models.blocks import CONV_INIT, Conv
 
-
-class DCNv4(nn.Module):
-    """Deformable convolution v4, [b h w c] -> [b h w c]; Xiong et al. 2024, "Efficient Deformable ConvNets", arXiv 2401.06197.
-
-    Offsets and mask start at zero, so a new layer gives its output bias everywhere and learns to look from there.
-
-    Attributes:
-      groups: channel groups that share offsets; must divide c.
-      kernel_size: odd kernel height and width; the output keeps the input's size.
-      offset_scale: pixels that an offset of 1 moves a tap by.
-      depthwise_kernel: size of a depthwise convolution ahead of the offsets, None for none.
-      center_feature_scale: blends the sampled features with the unsampled ones by a learned gate, one a group.
-      remove_center: leaves the centre tap out.
-      implementation: which implementation of `dcnv4_jax.deform_conv` runs.
-    """
-
-    groups: int
-    kernel_size: int = 3
-    offset_scale: float = 1.0
-    depthwise_kernel: int | None = None
-    center_feature_scale: bool = False
-    remove_center: bool = False
-    implementation: str = "auto"
-    dtype: jnp.dtype = jnp.float32
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        c = x.shape[-1]
-        taps = self.kernel_size**2 - self.remove_center
-        value = self._projection(c, "value_proj")(x)
-        if self.depthwise_kernel is not None:
-            size = (self.depthwise_kernel, self.depthwise_kernel)
-            x = Conv(c, size, feature_group_count=c, dtype=self.dtype, name="offset_mask_depthwise")(x)
-        # The official kernels want the last axis padded to a multiple of 8; its weights are laid out so.
-        width = -(-3 * taps * self.groups // 8) * 8
-        offset_mask = nn.Dense(width, dtype=self.dtype, kernel_init=nn.initializers.zeros, name="offset_mask")(x)
-        sampled = deform_conv(
-            value,
-            offset_mask,
-            groups=self.groups,
-            kernel_size=(self.kernel_size, self.kernel_size),
-            padding=(self.kernel_size // 2, self.kernel_size // 2),
-            offset_scale=self.offset_scale,
-            remove_center=self.remove_center,
-            implementation=self.implementation,
-        )
-        if self.center_feature_scale:
-            gate_layer = nn.Dense(self.groups, dtype=self.dtype, kernel_init=nn.initializers.zeros, name="center_feature_scale")
-            gate = jnp.repeat(nn.sigmoid(gate_layer(sampled)), c // self.groups, axis=-1)
-            sampled = sampled * (1 - gate) + value * gate
-        return self._projection(c, "output_proj")(sampled)
-
-    def _projection(self, features: int, name: str) -> nn.Dense:
-        return nn.Dense(features, dtype=self.dtype, kernel_init=nn.initializers.xavier_uniform(), name=name)
+__all__ = ["DCNv4", "OffsetDeformConv"]
 
 
 class OffsetDeformConv(nn.Module):

@@ -80,19 +80,6 @@ def generator_names(model: Generator) -> dict[str, Target]:
     return names | {"skip_weight": Target("skip_weight", scalar)}
 
 
-def dcnv4_names(torch_prefix: str, path: str, depthwise: bool = False, center_feature_scale: bool = False) -> dict[str, Target]:
-    """The name table of an official DCNv4 module; `torch_prefix` ends in a dot, `path` in a slash, or both are empty."""
-    names = {}
-    for name in ("value_proj", "offset_mask", "output_proj"):
-        names |= layer(torch_prefix + name, path + name, dense)
-    if depthwise:
-        names |= layer(f"{torch_prefix}offset_mask_dw", f"{path}offset_mask_depthwise", conv)
-    if center_feature_scale:
-        names[f"{torch_prefix}center_feature_scale_proj_weight"] = Target(f"{path}center_feature_scale/kernel", dense)
-        names[f"{torch_prefix}center_feature_scale_proj_bias"] = Target(f"{path}center_feature_scale/bias", same)
-    return names
-
-
 def _block(model: Generator, torch_name: str, path: str) -> dict[str, Target]:
     names = {}
     for j in range(model.dense_layers):
@@ -109,7 +96,8 @@ def _block(model: Generator, torch_name: str, path: str) -> dict[str, Target]:
         return names | layer(f"{attention}.final_conv", f"{path}/mask", conv)
     for torch_part, part in (("pos_conv", "position"), ("final_conv", "mask")):
         if model.use_dcnv4:
-            names |= dcnv4_names(f"{attention}.{torch_part}.", f"{path}/{part}/")
+            for name in ("value_proj", "offset_mask", "output_proj"):
+                names |= layer(f"{attention}.{torch_part}.{name}", f"{path}/{part}/{name}", dense)
         else:
             names |= layer(f"{attention}.{torch_part}", f"{path}/{part}/taps", taps)
             names |= layer(f"{attention}.{torch_part}.offset_conv", f"{path}/{part}/offset_conv", conv)

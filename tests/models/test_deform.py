@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lpasrn_jax.models.deform import DCNv4, OffsetDeformConv
+from lpasrn_jax.models.deform import OffsetDeformConv
 from tests.models.random_params import images, random_params
 
 
@@ -56,15 +55,3 @@ def test_half_a_pixel_is_the_mean_of_neighbours(features, params):
 def test_center_offset_moves_the_grid_down_and_right(features, params):
     moved = OffsetDeformConv(4, center_offset=1).apply({"params": constant_offset(params, 0.0, 0.0)}, features)
     np.testing.assert_allclose(moved, plain_conv(params, features, padding=(0, 2)), atol=1e-5)
-
-
-def test_a_new_dcnv4_layer_gives_its_bias(features):
-    module = DCNv4(groups=5)
-    params = module.init(jax.random.key(0), features)["params"]
-    params["output_proj"]["bias"] = jnp.arange(5.0)
-    np.testing.assert_allclose(module.apply({"params": params}, features), jnp.broadcast_to(jnp.arange(5.0), features.shape))
-
-
-def test_dcnv4_offsets_are_padded_to_a_multiple_of_eight(features):
-    params = jax.eval_shape(DCNv4(groups=5).init, jax.random.key(0), features)["params"]
-    assert params["offset_mask"]["kernel"].shape == (5, 136)  # 3 * 9 * 5 = 135
