@@ -39,6 +39,7 @@ TRAINING_PACKAGES = {
     "clu",
     "optax",
     "orbax",
+    "tensorstore",
     "ml_collections",
     "dm_pix",
     "matplotlib",

@@ -26,8 +26,8 @@ def load_weights(path: str | os.PathLike) -> Bundle:
     try:
         from lpasrn_jax.weights.orbax import load_checkpoint
     except ImportError as error:
-        raise UserError(f"{path}: reading a training checkpoint needs Orbax: pip install 'lpasrn-jax[train]'") from error
+        raise UserError(f"{path}: reading a training checkpoint needs TensorStore: pip install 'lpasrn-jax[train]'") from error
     checkpoint = load_checkpoint(path)
     calibration = {name: checkpoint.metrics[name] for name in Calibration._fields if name in checkpoint.metrics}
     about = {"source": str(path), "step": checkpoint.step, **calibration}
-    return Bundle(checkpoint.params, checkpoint.config.to_dict(), about)
+    return Bundle(checkpoint.params, checkpoint.config, about)

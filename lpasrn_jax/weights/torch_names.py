@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.generator import Generator
 
 Layout = Callable[[np.ndarray], np.ndarray]  # from PyTorch's axis order to Flax's
@@ -144,12 +145,20 @@ def _affine(torch_name: str, path: str) -> dict[str, Target]:
 
 
 def fold_batch_norm(tensors: Mapping[str, np.ndarray], epsilon: float = 1e-5) -> dict[str, np.ndarray]:
-    """Tensors with each batch normalisation's running statistics worked into its weight and bias."""
+    """Tensors with each batch normalisation's running statistics worked into its weight and bias.
+
+    Raises:
+      UserError: for a normalisation that is not whole, or whose variance is negative.
+    """
     statistics = (".running_mean", ".running_var", ".num_batches_tracked")
     folded = {key: value for key, value in tensors.items() if not key.endswith(statistics)}
-    for key in tensors:
-        if key.endswith(".running_var"):
-            name = key.removesuffix(".running_var")
-            folded[f"{name}.weight"] = tensors[f"{name}.weight"] / np.sqrt(tensors[key] + epsilon)
-            folded[f"{name}.bias"] = tensors[f"{name}.bias"] - tensors[f"{name}.running_mean"] * folded[f"{name}.weight"]
+    for name in (key.removesuffix(".running_var") for key in tensors if key.endswith(".running_var")):
+        parts = {part: tensors.get(f"{name}.{part}") for part in ("weight", "bias", "running_mean", "running_var")}
+        shapes = {part: None if value is None else value.shape for part, value in parts.items()}
+        if len(set(shapes.values())) > 1:
+            raise UserError(f"{name}: a batch normalisation of shapes {shapes}; expected the same for all four")
+        if (parts["running_var"] < 0).any():
+            raise UserError(f"{name}: a batch normalisation of negative variance; the file is damaged")
+        folded[f"{name}.weight"] = parts["weight"] / np.sqrt(parts["running_var"] + epsilon)
+        folded[f"{name}.bias"] = parts["bias"] - parts["running_mean"] * folded[f"{name}.weight"]
     return folded

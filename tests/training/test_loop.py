@@ -25,7 +25,7 @@ def assert_equal_trees(a, b):
 
 def test_it_learns_and_leaves_the_best_model(trained, tiny_config, tmp_path):
     model = load_checkpoint(trained / "best")
-    assert model.config.model.to_dict() == json.loads(json.dumps(tiny_config.model.to_dict()))
+    assert model.config["model"] == json.loads(json.dumps(tiny_config.model.to_dict()))
     tiny_config.stage.epochs = 1
     assert [score(trained)] > train_and_evaluate(tiny_config, str(tmp_path))["best"]
 

@@ -43,7 +43,7 @@ def test_what_a_stage_freezes_stays_bit_equal_and_the_rest_learns(models, before
 
 
 def test_a_checkpoint_knows_the_stages_that_led_to_it(models, staged):
-    assert [models[name][0].config.lineage for name in NAMES] == [list(NAMES[: i + 1]) for i in range(5)]
+    assert [models[name][0].config["lineage"] for name in NAMES] == [list(NAMES[: i + 1]) for i in range(5)]
     assert (staged / "best").resolve() == (staged / "hard_mining/best").resolve()
 
 
