@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 
+from lpasrn_jax.escape import printable
+
 
 class UserError(ValueError):
     """A mistake that the person who gave the command can mend.
@@ -19,5 +21,5 @@ def one_line_errors():
     try:
         yield
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         raise SystemExit(2) from None

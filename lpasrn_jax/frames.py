@@ -6,11 +6,13 @@ unit square around its centre, so an image of width w reaches from -0.5 to w - 0
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import pathlib
 import stat
 import warnings
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -20,8 +22,14 @@ from PIL import Image, UnidentifiedImageError
 from lpasrn_jax.errors import UserError
 
 MIN_SIDE = 4  # pixels; nothing smaller holds seven characters
+MAX_SIDE = 2**14  # 16384, longer than a camera's image
 MAX_PIXELS = 2**26  # 67 million: larger than any camera's image, and decoded into memory without pain
 MAX_BYTES = 2**28  # of a file: as many as that many pixels need at most
+# Pillow and OpenCV read these by themselves. Others start programs (EPS starts Ghostscript), or are no camera's.
+FORMATS = {
+    "PNG": (".png",), "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "WEBP": (".webp",),
+    "BMP": (".bmp", ".dib"), "TIFF": (".tif", ".tiff"), "GIF": (".gif",),
+}  # fmt: skip
 
 
 def read_file(path: pathlib.Path, name: str) -> bytes:
@@ -52,50 +60,67 @@ def read_file(path: pathlib.Path, name: str) -> bytes:
 
 
 def decode_image(encoded: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    """RGB of a PNG, JPEG or other image file that OpenCV reads.
+    """RGB of an image file that `check_image` has accepted.
 
     Grey becomes RGB, 16 bits become the upper 8, alpha is left out, and a JPEG's EXIF orientation is applied.
 
     Raises:
       UserError: for bytes that are no image.
     """
-    # OpenCV rejects no bytes at all with an assertion in place of None.
-    bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if encoded else None
-    if bgr is None:
-        raise UserError("is damaged: OpenCV cannot decode it")
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    with one_line_damage():
+        # OpenCV rejects no bytes at all with an assertion in place of None.
+        bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR) if encoded else None
+        if bgr is None:
+            raise ValueError("OpenCV cannot decode it")
+        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def check_image(encoded: bytes) -> tuple[int, int]:
-    """Height and width of an image file whose every pixel could be decoded.
+def read_image(encoded: bytes) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB of an image file by other hands, as `decode_image` gives it.
 
     Raises:
-      UserError: for an empty file, another kind of file, one that is cut short, or a size outside `MIN_SIDE` and `MAX_PIXELS`.
+      UserError: for an empty file, content of another format than `FORMATS`, whatever the file is called, an image that is cut
+        short or damaged, or a size that `check_size` refuses, which is found out before anything is decoded.
     """
     if not encoded:
         raise UserError("is empty (0 bytes)")
     # Pillow tells the size before it decodes, and a file that is cut short from one that is no image.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its opinions on sizes and metadata; the size is judged here
-        try:
-            image = Image.open(io.BytesIO(encoded))
+        with one_line_damage():
+            image = Image.open(io.BytesIO(encoded), formats=[*FORMATS])
             check_size(image.height, image.width)
             image.load()
-        except Image.DecompressionBombError as error:
-            raise UserError(f"has too many pixels; expected at most {MAX_PIXELS}") from error
-        except UnidentifiedImageError as error:
-            raise UserError("is not an image; expected PNG or JPEG") from error
-        except (OSError, SyntaxError, EOFError, MemoryError) as error:
-            raise UserError(f"is cut short or damaged ({error})") from error
-    return decode_image(encoded).shape[:2]
+    return decode_image(encoded)
+
+
+def check_image(encoded: bytes) -> tuple[int, int]:
+    """Height and width of an image file; errors are those of `read_image`."""
+    return read_image(encoded).shape[:2]
+
+
+@contextlib.contextmanager
+def one_line_damage() -> Iterator[None]:
+    """Makes a UserError of whatever Pillow or OpenCV raise on an image: damage shows in more ways than they list."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise UserError(f"has too many pixels; expected at most {MAX_PIXELS}") from error
+    except UnidentifiedImageError as error:
+        raise UserError(f"is not an image; expected the content of a {', '.join(FORMATS)} file") from error
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"is cut short or damaged ({reason})") from error
 
 
 def check_size(height: int, width: int) -> None:
-    """Raise UserError for a size outside `MIN_SIDE` and `MAX_PIXELS`."""
+    """Raise UserError for a side outside `MIN_SIDE` and `MAX_SIDE`, or more than `MAX_PIXELS`."""
     if min(height, width) < MIN_SIDE:
         raise UserError(f"is {width} x {height} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}")
-    if height * width > MAX_PIXELS:
-        raise UserError(f"is {width} x {height} pixels; expected at most {MAX_PIXELS} in all")
+    if max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
+        raise UserError(f"is {width} x {height} pixels; expected sides of at most {MAX_SIDE}, and at most {MAX_PIXELS} in all")
 
 
 def frame_array(

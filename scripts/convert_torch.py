@@ -6,6 +6,7 @@ Reads an LP-ASRN checkpoint (or torchvision's ResNet-18, for the embedder) and w
 import argparse
 
 from lpasrn_jax.errors import one_line_errors
+from lpasrn_jax.escape import printable
 from lpasrn_jax.weights.torch_import import convert
 
 
@@ -20,7 +21,7 @@ def main():
     for key, value in bundle.config["model"].items() if "generator" in bundle.params else ():
         print(f"{key:28}{value}")
     for key in bundle.about["unused"]:
-        print(f"unused: {key}")
+        print(printable(f"unused: {key}"))
     print(f"wrote {flags.destination}")
 
 

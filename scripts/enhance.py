@@ -15,6 +15,7 @@ from lpasrn_jax import runtime
 from lpasrn_jax.commands.enhance_files import enhance_files
 from lpasrn_jax.commands.sources import find_sources
 from lpasrn_jax.errors import one_line_errors
+from lpasrn_jax.escape import printable
 from lpasrn_jax.reading.fusion import FUSIONS
 
 
@@ -38,12 +39,12 @@ def main():
         bar = functools.partial(tqdm, unit="plate", desc=reader.device, disable=None)
         found = enhance_files(reader, sources, flags.out, progress=bar, **options)
     for name, reading in found.readings.items():
-        print(f"{name}  {reading}")
+        print(printable(f"{name}  {reading}"))
     if found.readings and not reader.calibrated:
         print("no calibration came with these weights: the probabilities are the network's own, and often too high")
     for name, reason in found.failed:
-        print(f"failed: {name}: {reason}", file=sys.stderr)
-    print(f"{len(sources.plates)} plates on {reader.device}; results in {flags.out}")
+        print(printable(f"failed: {name}: {reason}"), file=sys.stderr)
+    print(f"{len(sources.plates)} plates on {reader.device}; results in {printable(str(flags.out))}")
     sys.exit(1 if found.failed else 0)
 
 

@@ -17,11 +17,14 @@ from jaxtyping import UInt8
 from lpasrn_jax import images
 from lpasrn_jax.commands.sources import Source, Sources, source_image
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.escape import csv_cell, printable, storable
+from lpasrn_jax.frames import frame_array
 from lpasrn_jax.pictures import image_grid
 from lpasrn_jax.reading.reader import Reader
 from lpasrn_jax.reading.reading import Reading
 from lpasrn_jax.weights.bundle import write_atomically
 
+MAX_COMPARED = 1024  # pixels; a plate has fewer, and a picture of a whole photograph would take gigabytes
 READINGS_JSON, READINGS_CSV, SUBMISSION = "readings.json", "readings.csv", "submission.txt"
 
 
@@ -102,7 +105,12 @@ def _enhance_one(
 def _comparison(
     lr: UInt8[np.ndarray, "h w 3"], sr: UInt8[np.ndarray, "rh rw 3"], scale: int, reading: Reading | None
 ) -> UInt8[np.ndarray, "ph pw 3"]:
-    """LR, bicubic and SR side by side, with the text read under SR."""
+    """LR, bicubic and SR side by side, with the text read under SR; no SR image is shown larger than `MAX_COMPARED` a side."""
+    h, w, _ = lr.shape
+    shrinking = min(1.0, MAX_COMPARED / (scale * max(h, w)))
+    if shrinking < 1:
+        h, w = (max(1, round(side * shrinking)) for side in (h, w))
+        lr, sr = frame_array(lr, None, (h, w)), frame_array(sr, None, (scale * h, scale * w))
     small = images.to_float(lr[None])
     columns = {"LR": small, "bicubic": images.bicubic_upscale(small, scale), "SR": images.to_float(sr[None])}
     captions = {"SR": [reading.text]} if reading else None
@@ -128,8 +136,8 @@ def _write_readings(out: pathlib.Path, found: Enhanced, reader: Reader, are_trac
     record: dict[str, Any] = {
         "device": reader.device,
         "calibrated": reader.calibrated,
-        "readings": [{"name": name, **dataclasses.asdict(reading)} for name, reading in found.readings.items()],
-        "failed": [{"name": name, "reason": reason} for name, reason in found.failed],
+        "readings": [{"name": storable(name), **dataclasses.asdict(reading)} for name, reading in found.readings.items()],
+        "failed": [{"name": storable(name), "reason": storable(reason)} for name, reason in found.failed],
     }
     try:
         write_atomically(out / READINGS_JSON, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
@@ -147,11 +155,13 @@ def _csv(readings: dict[str, Reading], slots: int) -> str:
     header = ["name", "text", "confidence", "rejected", "layout", "frames"]
     writer.writerow([*header, *(f"probability_{k + 1}" for k in range(slots))])
     for name, reading in readings.items():
-        row = [name, reading.text, f"{reading.confidence:.6f}", int(reading.rejected), reading.layout, reading.frames]
+        text, layout = csv_cell(reading.text), csv_cell(reading.layout)
+        row = [csv_cell(name), text, f"{reading.confidence:.6f}", int(reading.rejected), layout, reading.frames]
         writer.writerow([*row, *(f"{probability:.6f}" for _, probability in reading.slots)])
     return table.getvalue()
 
 
 def _submission(readings: dict[str, Reading]) -> str:
     """The competition's form, one track a line, by the name of its folder."""
-    return "".join(f"{pathlib.PurePosixPath(name).name},{r.text};{r.confidence:.4f}\n" for name, r in readings.items())
+    lines = ((printable(pathlib.PurePosixPath(name).name), reading) for name, reading in readings.items())
+    return "".join(f"{name},{reading.text};{reading.confidence:.4f}\n" for name, reading in lines)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
 from lpasrn_jax.data import tracks
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.frames import frame_array
+from lpasrn_jax.frames import FORMATS, frame_array
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.inputs import rgb_image
 
@@ -20,7 +20,8 @@ from lpasrn_jax.reading.inputs import rgb_image
 class Source(NamedTuple):
     """One plate.
 
-    name: unique, with `/` between folders; of an image, its path without the ending.
+    name: unique, with `/` between folders, and as the file system has it, so not always printable; of an image, its path without
+      the ending.
     images: by the names under which their SR images are kept, again without an ending.
     """
 
@@ -51,23 +52,30 @@ def find_sources(path: pathlib.Path, plate_format: PlateFormat) -> Sources:
         if not os.path.lexists(path):
             raise UserError(f"{path}: does not exist; give an image, a folder of images or a folder of tracks")
         return Sources((Source(path.stem, {path.stem: path}),), (), are_tracks=False)
-    files, track_folders = _walk(path)
-    if track_folders:
+    files, left_out, has_track = _walk(path)
+    if has_track:
         found = tracks.find_tracks(path, plate_format, labelled=False)
-        plates = tuple(Source(track.name, {f"{track.name}/{f.path.stem}": f for f in track.lr}) for track in found.tracks)
+        plates = tuple(_track_source(track, path) for track in found.tracks)
         bad = [(track.name, track.reason) for track in found.bad]
         return Sources(plates, (*bad, *((name, "is no part of a track") for name in found.stray)), are_tracks=True)
-    known = Image.registered_extensions()
-    names = {file: file.relative_to(path).as_posix() for file in files}
-    images = [file for file in files if file.suffix.lower() in known]
+    known = {ending for endings in FORMATS.values() for ending in endings}
+    images = {name: file for name, file in files.items() if file.suffix.lower() in known}
     if not images:
         raise UserError(f"{path}: holds no image; expected files such as plate.png, or folders track_*")
-    plates, stems = [], [names[file].removesuffix(file.suffix) for file in images]
-    for file, stem in zip(images, stems, strict=True):
-        name = stem if stems.count(stem) == 1 else names[file]  # plate.jpg beside plate.png
-        plates.append(Source(name, {name: file}))
-    others = tuple((names[file], "is not named like an image") for file in files if file not in set(images))
-    return Sources(tuple(plates), others, are_tracks=False)
+    stems = {name: name.removesuffix(file.suffix) for name, file in images.items()}
+    counts = collections.Counter([*stems.values(), *images])
+    plates = []
+    for name, file in images.items():
+        unique = stems[name] if counts[stems[name]] == 1 else name  # plate.jpg beside plate.png, or beside plate.jpg.png
+        plates.append(Source(unique, {unique: file}))
+    others = [(name, "is not named like an image") for name in files if name not in images]
+    return Sources(tuple(plates), (*others, *left_out), are_tracks=False)
+
+
+def _track_source(track: tracks.Track, root: pathlib.Path) -> Source:
+    folder = track.lr[0].path.parent
+    name = folder.relative_to(root).as_posix() if folder != root else root.absolute().name
+    return Source(name, {f"{name}/{frame.path.stem}": frame for frame in track.lr})
 
 
 def source_image(image: pathlib.Path | tracks.Frame, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
@@ -77,17 +85,29 @@ def source_image(image: pathlib.Path | tracks.Frame, size: tuple[int, int]) -> U
     return image.read() if image.corners is None else frame_array(image.read(), image.corners, size)
 
 
-def _walk(root: pathlib.Path) -> tuple[list[pathlib.Path], bool]:
-    """Visible files below a folder, sorted, and whether a track is there. Links are followed, each folder is seen once."""
-    files, has_track, seen = [], False, set()
-    for directory, subfolders, names in os.walk(root, followlinks=True):
-        status = os.stat(directory)
+def _walk(root: pathlib.Path) -> tuple[dict[str, pathlib.Path], list[tuple[str, str]], bool]:
+    """Visible files below a folder by relative name, sorted; folders left out with the reason; and whether a track is there.
+
+    Links are followed, each folder is seen once.
+    """
+    files, left_out, has_track, seen = {}, [], False, set()
+
+    def note(error: OSError):
+        left_out.append((os.path.relpath(error.filename, root), f"cannot be read: {error.strerror}"))
+
+    for directory, subfolders, names in os.walk(root, followlinks=True, onerror=note):
+        folder = pathlib.Path(directory)
+        status = folder.stat()
         if (status.st_dev, status.st_ino) in seen:
             subfolders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
+        relative = folder.relative_to(root)
+        if len(relative.parts) == tracks.MAX_DEPTH and subfolders:
+            left_out.append((relative.as_posix(), f"has folders more than {tracks.MAX_DEPTH} deep, which are not looked into"))
+            subfolders.clear()
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         visible = [name for name in names if not name.startswith(".")]
-        has_track |= pathlib.Path(directory).name.startswith("track_") or any(map(tracks.FRAME_NAME.fullmatch, visible))
-        files += [pathlib.Path(directory, name) for name in visible]
-    return sorted(files), has_track
+        has_track |= folder.name.startswith("track_") or any(map(tracks.FRAME_NAME.fullmatch, visible))
+        files |= {(relative / name).as_posix(): folder / name for name in visible}
+    return dict(sorted(files.items())), left_out, has_track

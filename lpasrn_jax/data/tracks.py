@@ -20,10 +20,12 @@ from jaxtyping import Float, UInt8
 from lpasrn_jax import frames
 from lpasrn_jax.data import annotations
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.escape import printable
 from lpasrn_jax.plates import PlateFormat
 
+MAX_DEPTH = 100  # of folders in each other
 FRAMES = 5  # LR and HR frames of a labelled track
-FRAME_NAME = re.compile(r"(lr|hr)-(\d{3})\.(png|jpg|jpeg)", re.IGNORECASE)
+FRAME_NAME = re.compile(r"(lr|hr)-([0-9]{3})\.(png|jpg|jpeg)", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -131,6 +133,9 @@ def track_folders(root: pathlib.Path) -> tuple[list[pathlib.Path], list[str]]:
             subfolders.clear()
         else:
             stray += [_relative_name(folder / name, root) for name in visible]
+        if len(folder.relative_to(root).parts) == MAX_DEPTH and subfolders:
+            stray.append(f"{_relative_name(folder, root)} (has folders more than {MAX_DEPTH} deep, which are not looked into)")
+            subfolders.clear()
         seen.add((status.st_dev, status.st_ino))
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
     if not folders:
@@ -173,7 +178,7 @@ def _read_track(folder: pathlib.Path, name: str, plate_format: PlateFormat, labe
         raise UserError(f"{annotations.FILE_NAME}: corners name {unknown[0]!r}, which is no frame of the track")
     lr, hr = (tuple(_read_frame(path, corners.get(path.name)) for path in group) for group in (lr_paths, hr_paths))
     stray = sorted(set(entries) - {path.name for path in paths} - {annotations.FILE_NAME})
-    return Track(name, scenario, layout, text, lr, hr), [f"{name}/{_printable(entry)}" for entry in stray]
+    return Track(name, scenario, layout, text, lr, hr), [f"{name}/{printable(entry)}" for entry in stray]
 
 
 def _frame_paths(folder: pathlib.Path, entries: Sequence[str], labelled: bool) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
@@ -218,14 +223,9 @@ def _scenario_and_layout(folder: pathlib.Path, plate_format: PlateFormat) -> tup
     """What the nearest folders above a track are named after; ("unknown", None) where nothing is."""
     parts = folder.absolute().parent.parts[::-1]
     scenario = next((part for part in parts if part.lower().startswith("scenario")), "unknown")
-    return _printable(scenario), next((part for part in parts if part in plate_format.layout_names), None)
+    return printable(scenario), next((part for part in parts if part in plate_format.layout_names), None)
 
 
 def _relative_name(path: pathlib.Path, root: pathlib.Path) -> str:
     """The path from the root, or the last part of the root itself."""
-    return _printable(path.relative_to(root).as_posix() if path != root else path.absolute().name)
-
-
-def _printable(name: str) -> str:
-    """The name with any byte that is not UTF-8 written as \\xNN, so that it can be printed and stored."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return printable(path.relative_to(root).as_posix() if path != root else path.absolute().name)

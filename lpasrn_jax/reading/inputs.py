@@ -22,43 +22,58 @@ def rgb_image(image: ImageLike, name: str = "image") -> UInt8[np.ndarray, "h w 3
     picture is taken.
 
     Args:
-      image: a file's path; a PIL image; or an array [h, w] or [h, w, 1 to 4] (grey, grey and alpha, RGB, RGB and alpha): uint8,
-        uint16, bool, or finite float in [0, 1].
+      image: a file's path, whose content has one of `frames.FORMATS`; a PIL image, which comes from such a file or from none; or
+        an array [h, w] or [h, w, 1 to 4] (grey, grey and alpha, RGB, RGB and alpha): uint8, uint16, bool, or finite float in
+        [0, 1].
       name: what errors call an image that is no file.
 
     Raises:
-      UserError: for a file that is no image or can't be read, an array of another shape, type or range, and for a size outside
-        `frames.MIN_SIDE` and `frames.MAX_PIXELS`, which is found out before anything is decoded.
+      UserError: for a file that is no image or can't be read, an array of another shape, type and range, and for a size that
+        `frames.check_size` refuses, which is found out before anything is decoded.
     """
-    if isinstance(image, str | os.PathLike):
-        return _from_file(pathlib.Path(image))
     if isinstance(image, Image.Image):
         return _from_pil(image, name)
-    return _from_array(np.asarray(image), name)
+    try:
+        content = pathlib.Path(image) if isinstance(image, str | os.PathLike) else np.asarray(image)
+    except Exception as error:  # of any object's own conversion
+        raise _no_image(name, image) from error
+    if isinstance(content, pathlib.Path):
+        return _from_file(content)
+    if content.dtype == object or content.ndim == 0:
+        raise _no_image(name, image)
+    return _from_array(content, name)
+
+
+def _no_image(name: str, found: object) -> UserError:
+    return UserError(f"{name}: {type(found).__qualname__} found; expected a file's path, a PIL image or a NumPy array")
 
 
 def _from_file(path: pathlib.Path) -> UInt8[np.ndarray, "h w 3"]:
     encoded = frames.read_file(path, str(path))
     try:
-        frames.check_image(encoded)
-        return frames.decode_image(encoded)
+        return frames.read_image(encoded)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
 
 def _from_pil(image: Image.Image, name: str) -> UInt8[np.ndarray, "h w 3"]:
     try:
-        frames.check_size(image.height, image.width)
-        image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I;16"):
-            return _from_array(np.asarray(image, np.uint16), name)
-        if image.mode in ("I", "F"):
+        # What is still to be decoded is decoded by Pillow here, which for EPS is Ghostscript.
+        if image.format not in (None, "MPO", *frames.FORMATS):
+            formats = ", ".join(frames.FORMATS)
             raise UserError(
-                f"has {image.mode} pixels, whose range is not known; expected 8 or 16 bits: give an array with a range instead"
+                f"is a {image.format} file; expected one of {formats}, or image.convert('RGB') of a file that you trust"
             )
-        return np.array(image.convert("RGB"))
-    except (OSError, SyntaxError, UserError) as error:  # Pillow decodes late: what is damaged shows only now
+        frames.check_size(image.height, image.width)
+        with frames.one_line_damage():  # Pillow decodes late: what is damaged shows only now
+            image = ImageOps.exif_transpose(image)
+            is_deep = image.mode.startswith("I;16")
+            if image.mode in ("I", "F"):
+                raise UserError(f"has {image.mode} pixels of unknown range; expected 8 or 16 bits, or an array with a range")
+            array = np.asarray(image, np.uint16) if is_deep else np.array(image.convert("RGB"))
+    except UserError as error:
         raise UserError(f"{name}: {error}") from error
+    return _from_array(array, name)
 
 
 def _from_array(array: np.ndarray, name: str) -> UInt8[np.ndarray, "h w 3"]:

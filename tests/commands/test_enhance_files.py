@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import lpasrn_jax as lp
+from lpasrn_jax import images
 from lpasrn_jax.commands.enhance_files import enhance_files
 from lpasrn_jax.commands.sources import find_sources
 from lpasrn_jax.errors import UserError
@@ -67,6 +68,62 @@ def test_the_tables_hold_the_readings(reader, plates, tmp_path):
         assert float(rows[name]["probability_7"]) == pytest.approx(reading.slots[6][1], abs=1e-6)
     assert {one["name"] for one in record["failed"]} == {"damaged", "notes.txt"}
     assert (record["device"], record["calibrated"]) == ("cpu:0", False)
+
+
+def test_names_that_are_not_utf8_or_would_be_obeyed(reader, plates, tmp_path):
+    """Each keeps its reading; the tables hold names that can be stored, printed and opened in a spreadsheet."""
+    content = (plates / "b.png").read_bytes()
+    names = [b"=1+1", b"+cmd", b"-rf", b"@sum", b"\t=1", b"\xff\xfe", b"a\x1b[2J\nb"]
+    for name in names:
+        (plates / os.fsdecode(name + b".png")).write_bytes(content)
+    found = run(reader, plates, tmp_path / "out", force=True)
+    for name in map(os.fsdecode, names):
+        assert found.readings[name] == found.readings["b"]
+        assert (tmp_path / f"out/sr/{name}.png").is_file()
+    cells = [row[0] for row in csv.reader((tmp_path / "out/readings.csv").read_text().splitlines())]
+    assert {"'=1+1", "'+cmd", "'-rf", "'@sum", "'\\t=1", "\\xff\\xfe", "a\\x1b[2J\\nb"} <= {*cells}
+    record = json.loads((tmp_path / "out/readings.json").read_text())
+    assert {"=1+1", "\\xff\\xfe", "a\x1b[2J\nb"} <= {one["name"] for one in record["readings"]}
+
+
+def test_a_track_whose_folder_is_not_utf8(reader, tmp_path, rng):
+    folder = tmp_path / "set" / os.fsdecode(b"track_\xff")
+    folder.mkdir(parents=True)
+    Image.fromarray(rng.integers(0, 256, (9, 25, 3), np.uint8)).save(folder / "lr-001.png")
+    found = run(reader, tmp_path / "set", tmp_path / "out")
+    assert list(found.readings) == [folder.name]
+    assert (tmp_path / "out/submission.txt").read_text().startswith("track_\\xff,")
+
+
+def test_images_whose_names_meet_without_their_endings(reader, tmp_path, rng):
+    for name in ("a.jpg", "a.png", "a.jpg.png"):
+        Image.fromarray(rng.integers(0, 256, (9, 25, 3), np.uint8)).save(tmp_path / name)
+    assert sorted(run(reader, tmp_path, tmp_path / ".out").readings) == ["a.jpg", "a.jpg.png", "a.png"]
+
+
+def test_folders_that_are_too_deep_are_named(tmp_path):
+    deep = tmp_path.joinpath("set", *["d"] * 1200)
+    for folder in reversed(list(deep.parents)[:1200]):
+        folder.mkdir(exist_ok=True)
+    Image.new("RGB", (9, 9)).save(tmp_path / "set/a.png")
+    found = find_sources(tmp_path / "set", BRAZIL)
+    assert [plate.name for plate in found.plates] == ["a"]
+    assert [(len(name), reason) for name, reason in found.left_out] == [
+        (199, "has folders more than 100 deep, which are not looked into")
+    ]
+
+
+@pytest.mark.parametrize("size", [(12_000, 4), (4, 12_000), (1500, 1100)])
+def test_a_comparing_picture_is_of_bearable_size(reader, tmp_path, size, monkeypatch):
+    """4 x 60000 asked for 28 GB: bicubic upscaling multiplies by a matrix of both widths."""
+    resized = []
+    upscale = images.bicubic_upscale
+    monkeypatch.setattr(images, "bicubic_upscale", lambda lr, scale: resized.append(lr.shape) or upscale(lr, scale))
+    Image.new("RGB", size, "grey").save(tmp_path / "a.png")
+    assert not run(reader, tmp_path / "a.png", tmp_path / "out", compare=True).failed
+    assert max(resized[0]) == 512
+    with Image.open(tmp_path / "out/compare/a.png") as picture:
+        assert max(picture.size) <= 3 * 2048 + 100
 
 
 def test_one_image(reader, plates, tmp_path):
@@ -168,26 +225,26 @@ def hostile(folder, rng):
     (folder / "around").symlink_to(folder, target_is_directory=True)
     os.mkfifo(folder / "pipe.png")
     (folder / "none").mkdir()
-    images = {}
-    images["cmyk.jpg"] = small.convert("CMYK")
-    images["grey.png"] = small.convert("L")
-    images["alpha.png"] = small.convert("RGBA")
-    images["palette.png"] = small.convert("P")
-    images["deep.png"] = Image.fromarray(rng.integers(0, 2**16, (10, 26), np.uint16))
-    images["long.png"] = Image.new("RGB", (4000, 5))
-    images["plate ü 車牌 \U0001f697.png"] = small
-    images["x" * 251 + ".png"] = small
-    images["-rf.png"] = small
-    images["=1+1.png"] = small
+    good = {}
+    good["cmyk.jpg"] = small.convert("CMYK")
+    good["grey.png"] = small.convert("L")
+    good["alpha.png"] = small.convert("RGBA")
+    good["palette.png"] = small.convert("P")
+    good["deep.png"] = Image.fromarray(rng.integers(0, 2**16, (10, 26), np.uint16))
+    good["long.png"] = Image.new("RGB", (4000, 5))
+    good["plate ü 車牌 \U0001f697.png"] = small
+    good["x" * 251 + ".png"] = small
+    good["-rf.png"] = small
+    good["=1+1.png"] = small
     for i in range(30):
-        images[f"good_{i}.png"] = small
-    for name, image in images.items():
+        good[f"good_{i}.png"] = small
+    for name, image in good.items():
         image.save(folder / name)
     small.save(folder / "moving.png", save_all=True, append_images=[small])
     exif = Image.Exif()
     exif[0x0112] = 8
     small.save(folder / "turned.jpg", exif=exif)
-    return {name.rpartition(".")[0] for name in (*images, "moving.png", "turned.jpg")}
+    return {name.rpartition(".")[0] for name in (*good, "moving.png", "turned.jpg")}
 
 
 def test_two_hundred_hostile_files(reader, tmp_path, rng):

@@ -2,6 +2,8 @@
 
 import io
 import os
+import struct
+import subprocess
 import zlib
 
 import numpy as np
@@ -79,7 +81,7 @@ def test_an_image_over_the_limit_is_refused_before_it_is_decoded(tmp_path, monke
     (tmp_path / "huge.png").write_bytes(huge_png())
     monkeypatch.setattr(frames.cv2, "imdecode", lambda *_: pytest.fail("decoded"))
     monkeypatch.setattr(Image.Image, "load", lambda *_: pytest.fail("decoded"))
-    with pytest.raises(UserError, match=r"huge\.png: (is 30000 x 30000|has too many) pixels; expected at most 67108864"):
+    with pytest.raises(UserError, match=r"huge\.png: (is 30000 x 30000|has too many) pixels; expected .*at most 67108864"):
         rgb_image(tmp_path / "huge.png")
 
 
@@ -101,8 +103,15 @@ def test_a_file_over_the_limit_is_not_read(tmp_path):
     (np.zeros((8, 8, 5), np.uint8), r"shape \(8, 8, 5\) found; expected \[height, width\]"),
     (np.zeros((1, 8, 8, 3), np.uint8), "shape"),
     (np.zeros(8, np.uint8), "shape"),
-    (np.uint8(3), "shape"),
-    (None, "shape"),
+    (np.uint8(3), "uint8 found; expected a file's path, a PIL image or a NumPy array"),
+    (None, "NoneType found; expected a file's path"),
+    (b"plate.png", "bytes found; expected a file's path"),
+    ({"image": 1}, "dict found; expected a file's path"),
+    ([[1, 2], [3]], "list found; expected a file's path"),
+    (np.array([[None] * 8] * 8), "ndarray found"),
+    (np.broadcast_to(np.uint8(0), (16_385, 8, 3)), "is 8 x 16385 pixels; expected sides of at most 16384, and at most 67"),
+    (np.broadcast_to(np.uint8(0), (8193, 8193, 3)), "is 8193 x 8193 pixels; expected sides"),
+    (np.broadcast_to(np.float64(0), (100_000, 100_000)), "is 100000 x 100000 pixels; expected sides"),
     (np.zeros((0, 0, 3), np.uint8), "is 0 x 0 pixels; expected at least 4 x 4"),
     (np.zeros((1, 4000, 3), np.uint8), "is 4000 x 1 pixels"),
 ])  # fmt: skip
@@ -113,7 +122,7 @@ def test_arrays_that_are_no_images(array, message):
 
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_pil_images_of_unknown_range(mode):
-    with pytest.raises(UserError, match=f"image: has {mode} pixels, whose range is not known"):
+    with pytest.raises(UserError, match=f"image: has {mode} pixels of unknown range"):
         rgb_image(Image.new(mode, (8, 8)))
 
 
@@ -131,7 +140,7 @@ def test_a_damaged_pil_image_is_found_when_it_is_used(tmp_path, rgb):
     (lambda path: path.symlink_to("nowhere"), r"is missing \(a link that leads nowhere\)"),
     (lambda path: path.symlink_to(path), "cannot be read: Too many levels of symbolic links"),
     (lambda path: path.write_bytes(b""), r": is empty \(0 bytes\)"),
-    (lambda path: path.write_text("no image"), ": is not an image; expected PNG or JPEG"),
+    (lambda path: path.write_text("no image"), ": is not an image; expected the content of a PNG, JPEG, WEBP, BMP, TIFF, GIF"),
 ])  # fmt: skip
 def test_paths_that_are_no_images(tmp_path, make, message):
     make(tmp_path / "plate.png")
@@ -142,3 +151,80 @@ def test_paths_that_are_no_images(tmp_path, make, message):
 def test_a_name_with_a_null_character():
     with pytest.raises(UserError, match=r"'a\\x00b.png' is no file's name"):
         rgb_image("a\0b.png")
+
+
+def png_chunk(kind, content):
+    return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+
+def png_with(kind, content):
+    """A PNG with one more chunk behind its header."""
+    small = io.BytesIO()
+    Image.new("L", (8, 8)).save(small, "PNG")
+    encoded = small.getvalue()
+    return encoded[:33] + png_chunk(kind, content) + encoded[33:]
+
+
+BOMB = zlib.compress(bytes(2**27))  # 128 MB in 130 KB
+SGI = struct.pack(">HBBHHHH", 474, 1, 1, 3, 8, 8, 3).ljust(512, b"\0")  # a header, and no row
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+OTHERS = {  # (content, what the error says)
+    "text bomb": (png_with(b"zTXt", b"a\0\0" + BOMB), "is cut short or damaged"),
+    "profile bomb": (png_with(b"iCCP", b"a\0\0" + BOMB), "is cut short or damaged"),
+    "cut PPM": (b"P6\n8 8\n255\n" + bytes(20), "is not an image"),
+    "PPM that names no size": (b"P6\nx y", "is not an image"),
+    "cut SGI": (SGI, "is not an image"),
+    "cut QOI": (b"qoif" + struct.pack(">IIBB", 8, 8, 3, 0), "is not an image"),
+    "EPS": (EPS, "is not an image"),
+    "PDF": (b"%PDF-1.4\n", "is not an image"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_formats_and_bombs_are_one_line_whatever_the_file_is_called(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a program was started"))
+    content, message = OTHERS[kind]
+    (tmp_path / "plate.png").write_bytes(content)
+    with pytest.raises(UserError, match=f"plate.png: {message}") as caught:
+        rgb_image(tmp_path / "plate.png")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_eps_that_pillow_has_opened_is_not_decoded(monkeypatch):
+    """Decoding it starts Ghostscript, where there is one."""
+    image = Image.open(io.BytesIO(EPS))
+    monkeypatch.setattr(type(image), "load", lambda *_, **__: pytest.fail("decoded"))
+    with pytest.raises(UserError, match="image: is a EPS file; expected one of PNG, JPEG, WEBP, BMP, TIFF, GIF, or"):
+        rgb_image(image)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_the_content_decides_not_the_name(tmp_path, rgb, kind):
+    image = Image.fromarray(rgb)
+    image.save(tmp_path / "plate.txt", kind, **({"lossless": True} if kind == "WEBP" else {}))
+    with Image.open(tmp_path / "plate.txt") as saved:  # GIF has few colours
+        np.testing.assert_array_equal(rgb_image(tmp_path / "plate.txt"), np.array(saved.convert("RGB")))
+
+
+class Closed:
+    def __array__(self, *_, **__):
+        raise RuntimeError("closed")
+
+
+class BytesPath:
+    def __fspath__(self):
+        return b"plate.png"
+
+
+@pytest.mark.parametrize("thing", [Closed(), BytesPath()])
+def test_objects_that_fail_to_become_an_image(thing):
+    with pytest.raises(UserError, match=f"image: {type(thing).__name__} found; expected a file's path"):
+        rgb_image(thing)
+
+
+def test_a_pil_image_that_was_closed(tmp_path, rgb):
+    Image.fromarray(rgb).save(tmp_path / "plate.png")
+    with Image.open(tmp_path / "plate.png") as image:
+        pass
+    with pytest.raises(UserError, match="image: is cut short or damaged"):
+        rgb_image(image)
