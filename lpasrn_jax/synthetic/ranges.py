@@ -161,17 +161,16 @@ class CameraRanges:
     tint: Range = Range(-0.14, 0.2)  # log gain of green
     contrast: Range = Range(0.8, 1.35)  # exponent of the tone curve
     veil: Range = Range(0, 0.3, power=3)  # light that lens and air scatter into the picture, of the plate's mean
-    defocus: Range = Range(0.25, 0.95, power=1.2)  # standard deviation of LR blur
+    defocus: Range = Range(0.3, 1.0)  # standard deviation of LR blur
     motion: Range = Range(0, 2, power=3.5)  # smear of LR frames
-    noise: Range = Range(
-        0.5, 9, power=1.3
-    )  # standard deviation in LR frames of medium brightness; in dark ones less, as a camera smooths there
+    # Standard deviation in LR frames of medium brightness; in dark ones less, as a camera smooths there.
+    noise: Range = Range(1, 9, power=1.1)
     reduced: float = 0.5  # probability that LR frames are larger pictures, reduced after development
     demosaic: float = 0.25  # probability that colours are interpolated at the frame's own resolution
     denoise: float = 0.15
     sharpening: Range = Range(0, 1.4, power=2)  # weight of the unsharp mask: halos
     halo_radius: Range = Range(0.6, 1.6)
-    jpeg: Range = Range(35, 95)
+    jpeg: Range = Range(35, 92, power=1.2)
     video: float = 0.3  # probability that LR frames are coded one from another, as video is
     grid_offset: float = 0.5  # probability that blocks do not begin at the frame's corner: a crop of a larger picture
     flicker: Range = Range(0, 0.12, power=1.5)  # of either sign: change of exposure between frames
