@@ -1,12 +1,13 @@
 """Augmentation on the device, inside the jitted step, a new one for each example and key.
 
 LR and HR of a pair are warped alike; what a camera adds, from blur to JPEG, goes on LR alone, because HR is what the generator
-shall make of it. Plates are never flipped: a mirrored letter is another letter, or none.
+shall make of it. An HR image without its LR, as the embedder compares them, is warped and nothing more. Plates are never flipped:
+a mirrored letter is another letter, or none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dm_pix as pix
@@ -55,11 +56,17 @@ def augment(
     if not config["enabled"]:
         return lr, hr
     geometry_key, photometry_key = jax.random.split(key)
-    b, h, w, _ = lr.shape
-    if any(config[name] for name in GEOMETRY):
-        matrices = random_warps(geometry_key, b, w / h, config)
-        lr, hr = warp(lr, matrices), warp(hr, matrices)
+    lr, hr = geometric(geometry_key, (lr, hr), config)
     return photometric(photometry_key, lr, config), hr
+
+
+def geometric(key: PRNGKeyArray, sizes: Sequence[Images], config: Mapping[str, Any]) -> tuple[Images, ...]:
+    """The same plates at one or more sizes, warped alike; arguments as for `augment`."""
+    if not config["enabled"] or not any(config[name] for name in GEOMETRY):
+        return tuple(sizes)
+    b, h, w, _ = sizes[0].shape
+    matrices = random_warps(key, b, w / h, config)
+    return tuple(warp(images, matrices) for images in sizes)
 
 
 def random_warps(key: PRNGKeyArray, count: int, aspect: float, config: Mapping[str, Any]) -> Float[Array, "b 3 3"]:

@@ -167,4 +167,4 @@ def compose(
 
 
 def _masked_mean(values: Float[Array, " b"], mask: Bool[Array, " b"]) -> Float[Array, ""]:
-    return jnp.sum(jnp.where(mask, values, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
+    return jnp.sum(values, where=mask) / jnp.maximum(jnp.sum(mask), 1)

@@ -32,4 +32,4 @@ def consistency_loss(
     attraction = distance(embedding, partner) ** 2
     hinges = jnp.maximum(margin - distance(embedding[:, None], partner[None]), 0.0) ** 2
     is_other = jnp.any(text[:, None] != text[None], axis=-1)
-    return attraction + jnp.sum(hinges * is_other, axis=1) / jnp.maximum(jnp.sum(is_other, axis=1), 1)
+    return attraction + jnp.sum(hinges, axis=1, where=is_other) / jnp.maximum(jnp.sum(is_other, axis=1), 1)

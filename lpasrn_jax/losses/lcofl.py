@@ -40,4 +40,4 @@ def layout_penalty(
       beta: the penalty of a slot that is wholly of the wrong kind.
     """
     wrong_kind = is_digit[text][..., None] != is_digit
-    return beta * jnp.sum(jax.nn.softmax(slots) * wrong_kind, axis=(-2, -1))
+    return beta * jnp.sum(jax.nn.softmax(slots), axis=(-2, -1), where=wrong_kind)

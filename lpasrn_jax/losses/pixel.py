@@ -6,6 +6,8 @@ import dm_pix
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+MAX_PSNR = 100.0  # dB; two 48 x 144 images that differ by one grey value of 256 in one channel of one pixel have 91
+
 Images = Float[Array, "b h w 3"]
 
 
@@ -29,5 +31,8 @@ def ssim_loss(sr: Images, hr: Images) -> Float[Array, " b"]:
 
 
 def psnr(sr: Images, hr: Images) -> Float[Array, " b"]:
-    """Peak signal-to-noise ratio in dB of images in [-1, 1]; RGB rescaled to [0, 1], no border cropped; infinite if equal."""
-    return dm_pix.psnr((sr + 1.0) / 2.0, (hr + 1.0) / 2.0)
+    """Peak signal-to-noise ratio in dB of images in [-1, 1]; RGB rescaled to [0, 1], no border cropped.
+
+    At most `MAX_PSNR`, which equal images get: infinite, one of them would make every mean infinite.
+    """
+    return jnp.minimum(dm_pix.psnr((sr + 1.0) / 2.0, (hr + 1.0) / 2.0), MAX_PSNR)

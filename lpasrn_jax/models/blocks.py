@@ -50,7 +50,7 @@ def max_pool(x: Float[Array, "b h w c"], window: tuple[int, int]) -> Float[Array
 
     Not `nn.max_pool`: XLA's gradient of a sliding window scatters, which takes a CPU four times as long. Nor `jnp.max`, whose
     gradient goes to the elements that equal the maximum: where XLA computes x twice, rounded differently, none may, and the
-    gradient is lost or 0 / 0. Of equal elements the first gets the gradient, as in `nn.max_pool`.
+    gradient is lost or 0 / 0. Of equal elements the first gets the gradient, as in `nn.max_pool`; NaN wins over every number.
     """
     b, h, w, c = x.shape
     window_h, window_w = window
@@ -58,7 +58,7 @@ def max_pool(x: Float[Array, "b h w c"], window: tuple[int, int]) -> Float[Array
     missing = ((0, 0), (0, rows * window_h - h), (0, columns * window_w - w), (0, 0))
     x = jnp.pad(x, missing, constant_values=-jnp.inf).reshape(b, rows, window_h, columns, window_w, c)
     elements = [x[:, :, i, :, j] for i in range(window_h) for j in range(window_w)]
-    return functools.reduce(lambda first, second: jnp.where(first >= second, first, second), elements)
+    return functools.reduce(lambda a, b: jnp.where((a >= b) | jnp.isnan(a), a, b), elements)
 
 
 def resize_bilinear(x: Float[Array, "b h w c"], height: int, width: int) -> Float[Array, "b height width c"]:

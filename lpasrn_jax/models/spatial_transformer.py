@@ -20,7 +20,8 @@ def affine_sample(image: Float[Array, "b h w c"], affine: Float[Array, "b 2 3"])
     """
     _, h, w, _ = image.shape
     x, y = jnp.meshgrid((jnp.arange(w) * 2 + 1) / w - 1, (jnp.arange(h) * 2 + 1) / h - 1)
-    x, y = jnp.einsum("brk,khw->rbhw", affine, jnp.stack([x, y, jnp.ones_like(x)]))
+    # Left to itself, a matrix product may run in reduced precision on an accelerator, half a pixel off.
+    x, y = jnp.einsum("brk,khw->rbhw", affine, jnp.stack([x, y, jnp.ones_like(x)]), precision="highest")
     rows, columns = ((y + 1) * h - 1) / 2, ((x + 1) * w - 1) / 2
 
     def sample(channel, rows, columns):

@@ -85,13 +85,13 @@ def create_optimizer(
     """AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) on gradients clipped to a norm of `grad_clip` network by network.
 
     So a large gradient of one network does not slow down another that is trained beside it. What is not trained counts nothing
-    in a norm, does not change and has no moments. Weight decay is for matrices and kernels alone; at 0 this is Adam (Kingma and
-    Ba 2015, arXiv 1412.6980).
+    in a norm, does not change and has no moments. Weight decay is for kernels alone, neither for biases, those of attention heads
+    among them, nor for slot queries; at 0 this is Adam (Kingma and Ba 2015, arXiv 1412.6980).
     """
 
-    def is_matrix(params):
-        return jax.tree.map(lambda p: p.ndim > 1, params)
+    def is_kernel(params):
+        return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
-    adamw = optax.chain(optax.clip_by_global_norm(grad_clip), optax.adamw(schedule, weight_decay=weight_decay, mask=is_matrix))
+    adamw = optax.chain(optax.clip_by_global_norm(grad_clip), optax.adamw(schedule, weight_decay=weight_decay, mask=is_kernel))
     labels = {name: jax.tree.map(lambda trains, name=name: name if trains else FROZEN, tree) for name, tree in trained.items()}
     return optax.partition({**dict.fromkeys(trained, adamw), FROZEN: optax.set_to_zero()}, labels)

@@ -65,13 +65,13 @@ def end_epoch(state: TrainState, *, config: ml_collections.FrozenConfigDict) -> 
 
 
 def _augmented(key: Key[Array, ""], batch: Batch, config: ml_collections.FrozenConfigDict) -> dict[str, Float[Array, "b h w 3"]]:
-    """The batch's images in [-1, 1] by kind; LR and HR of a pair are changed alike, the other frame of the track for itself."""
+    """The batch's images in [-1, 1] by kind; LR and HR of a pair are warped alike, HR of the track's other frame for itself."""
     pair_key, other_key = jax.random.split(key)
     lr, hr = augment.augment(pair_key, images.to_float(batch["lr"]), images.to_float(batch["hr"]), config.data.augment)
     found = {"lr": lr, "hr": hr}
     if "other_hr" in batch:
         other = images.to_float(batch["other_hr"])
-        found["other_hr"], _ = augment.augment(other_key, other, other, config.data.augment)
+        (found["other_hr"],) = augment.geometric(other_key, (other,), config.data.augment)
     return found
 
 
@@ -113,7 +113,7 @@ def validation_step(
       read [b, k] by kind. Then, with an OCR, what it said about the image that matters: of every example its `index` [b], true
       `text` [b, k] and slot log-probabilities `slots` [b, k, v].
     """
-    lr, hr, mask = images.to_float(batch["lr"]), images.to_float(batch["hr"]), batch["mask"].astype(jnp.float32)
+    lr, hr, mask = images.to_float(batch["lr"]), images.to_float(batch["hr"]), batch["mask"]
     made, said = model.enlargements(params, lr), {}
     sums = {"count": jnp.sum(mask)}
     logits = metrics.ocr_logits(model, params, {**made, "hr": hr})
@@ -126,5 +126,5 @@ def validation_step(
         said = {"index": batch["index"], "text": batch["text"], "slots": logits[judged].slot_log_probs}
     for metric, by_kind in scores.items():
         for kind, values in by_kind.items():
-            sums[metric if kind == judged else f"{metric}/{kind}"] = jnp.sum(mask * values)
+            sums[metric if kind == judged else f"{metric}/{kind}"] = jnp.sum(values, where=mask)
     return sums, made, read, said

@@ -55,6 +55,15 @@ def test_lr_and_hr_are_warped_alike(pair):
     assert abs(lr - _halved(hr)).max() < 0.03  # at the border, which repeats from other places
 
 
+def test_an_hr_image_alone_gets_geometry_and_no_camera(pair):
+    key, textured = jax.random.key(2), _textured()
+    (still,) = augment.geometric(key, (textured,), {**augment.DEFAULTS, **dict.fromkeys(augment.GEOMETRY, 0.0)})
+    assert still is textured
+    (moved,) = augment.geometric(key, (pair[1],), augment.DEFAULTS)
+    matrices = augment.random_warps(key, B, 3.0, augment.DEFAULTS)
+    np.testing.assert_array_equal(moved, augment.warp(pair[1], matrices))
+
+
 @pytest.mark.parametrize("name", augment.GEOMETRY)
 def test_each_strength_makes_warps_of_its_own(name):
     config = {**OFF, name: augment.DEFAULTS[name]}

@@ -55,6 +55,13 @@ def test_max_pool_is_flax_s_on_odd_sizes_too(window):
     np.testing.assert_array_equal(max_pool(x, window), nn.max_pool(x, window, strides=window, padding="SAME"))
 
 
+@pytest.mark.parametrize("place", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_max_pool_passes_nan_on_from_each_place_of_a_window(place):
+    x = np.ones((1, 4, 4, 1), np.float32)
+    x[0, 2 + place[0], place[1], 0] = np.nan
+    np.testing.assert_array_equal(max_pool(x, (2, 2))[0, ..., 0], [[1, 1], [np.nan, 1]])
+
+
 @pytest.mark.parametrize("window", [(2, 2), (2, 1)])
 def test_max_pool_s_gradient_is_flax_s_also_between_equals(window):
     x = np.round(3 * images(2, 7, 11, 3))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
+from lpasrn_jax.data.augment import warp
 from lpasrn_jax.models import create_ocr
 from lpasrn_jax.models.spatial_transformer import SpatialTransformer, affine_sample
 from lpasrn_jax.plates import BRAZIL, PlateFormat
@@ -80,6 +81,16 @@ def test_slots_know_their_place(ocr, params):
 def test_affine_sample(affine, expected):
     x = images(1, 5, 6, 3)
     np.testing.assert_allclose(affine_sample(x, jnp.array([affine], jnp.float32)), expected(x), atol=1e-5)
+
+
+def test_positions_are_computed_in_full_precision():
+    """An accelerator's default for matrix products is half a pixel off; augmentation asks for the same."""
+    highest = (jax.lax.Precision.HIGHEST, jax.lax.Precision.HIGHEST)
+    sampled = jax.make_jaxpr(affine_sample)(images(1, 5, 6, 3), images(1, 2, 3))
+    warped = jax.make_jaxpr(warp)(images(1, 5, 6, 3), images(1, 3, 3))
+    for program in (sampled, warped):
+        products = [equation for equation in program.eqns if equation.primitive.name == "dot_general"]
+        assert [product.params["precision"] for product in products] == [highest]
 
 
 def test_a_new_spatial_transformer_is_the_identity():

@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 
 from configs import stage0, stage1
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.models import PlateModel
 from lpasrn_jax.training import optim
 
 PARAMS = {
@@ -101,9 +103,19 @@ def test_what_is_frozen_does_not_change_has_no_moments_and_is_not_in_the_norm():
     assert len(moments) == 2  # mu and nu of a/x
 
 
-def test_weight_decay_is_for_matrices_alone():
-    params = {"a": {"kernel": jnp.full((2, 2), 3.0), "bias": jnp.full(2, 3.0)}}
+def test_weight_decay_is_for_kernels_alone():
+    """Biases of attention heads and slot queries are matrices too."""
+    head = {"kernel": jnp.full((2, 2), 3.0), "bias": jnp.full((2, 2), 3.0)}
+    params = {"ocr": {"slot_attention": {"query": head}, "slot_queries": jnp.full((2, 2), 3.0), "bias": jnp.full(2, 3.0)}}
     grads = jax.tree.map(jnp.zeros_like, params)
     updates, _ = update(params, grads, weight_decay=0.05)
-    np.testing.assert_allclose(updates["a"]["kernel"], -1e-3 * 0.05 * 3.0, rtol=1e-5)
-    assert not np.any(updates["a"]["bias"])
+    np.testing.assert_allclose(updates["ocr"]["slot_attention"]["query"].pop("kernel"), -1e-3 * 0.05 * 3.0, rtol=1e-5)
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(updates))
+
+
+def test_all_kernels_of_the_ocr_decay_and_nothing_else():
+    shapes = PlateModel.from_config(stage0.get_config("quick"), ["ocr"]).shapes()
+    params = jax.tree.map(lambda leaf: np.ones(leaf.shape, np.float32), shapes)
+    updates = jax.jit(lambda params: update(params, jax.tree.map(jnp.zeros_like, params), weight_decay=0.05)[0])(params)
+    decayed = {path for path, leaf in flatten_dict(updates).items() if np.any(leaf)}
+    assert decayed == {path for path in flatten_dict(params) if path[-1] == "kernel"}
