@@ -4,6 +4,8 @@ BIN := .venv/bin
 QUICK := runs/quickstart
 MPLBACKEND := Agg
 export MPLBACKEND
+# What an installation is made of, beside the Python sources, which it reads where they lie; the native library is built by it.
+INSTALLED := pyproject.toml kernels/CMakeLists.txt $(wildcard kernels/native/*)
 
 .PHONY: quickstart test lint
 
@@ -24,12 +26,12 @@ lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-.venv/installed-train: pyproject.toml
+.venv/installed-train: $(INSTALLED)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[train]'
 	touch $@
 
-.venv/installed-test: pyproject.toml .ci/constraints.txt
+.venv/installed-test: $(INSTALLED) .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[train,parity,dev]' --constraint .ci/constraints.txt
 	touch $@ .venv/installed-train

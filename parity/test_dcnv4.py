@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import re
 
 import jax
 import numpy as np
 import pytest
 import torch
+from flax import nnx
 
 from dcnv4_jax import available, bench, golden, gpu_check, official
 from dcnv4_jax.linen import DCNv4
+from dcnv4_jax.nnx import DCNv4 as NNXDCNv4
 from dcnv4_jax.torch_weights import PATHS, to_flax_axes
 from dcnv4_jax.workloads import WORKLOADS
 from lpasrn_jax.weights.torch_names import Target
@@ -40,6 +43,24 @@ def test_module_equals_the_official_semantics(options, check):
     compare.randomise(reference, seed=4, offsets=2.0)
     names = {key: Target(PATHS[key], to_flax_axes) for key in reference.state_dict()}
     check(options, compare.compare(reference, DCNv4(groups=3, **flax_arguments), names, FEATURES, compare.layer_points(names)))
+
+
+def test_the_readme_moves_an_official_layer_over(tmp_path, monkeypatch):
+    """Its third example, on a checkpoint that holds a layer like the official one among others."""
+    readme = pathlib.Path(__file__).parents[1] / "kernels/README.md"
+    example = re.findall(r"```python\n(.*?)```", readme.read_text(), flags=re.DOTALL)[2]
+    reference = compare.randomise(reference_dcnv4.DCNv4(channels=24, group=4), seed=4, offsets=2.0)
+    state = {f"levels.0.blocks.0.dcn.{key}": tensor for key, tensor in reference.state_dict().items()}
+    torch.save({"model": {**state, "levels.0.blocks.0.norm1.weight": torch.ones(24)}}, tmp_path / "checkpoint.pth")
+    monkeypatch.chdir(tmp_path)
+    names = {"image": FEATURES}
+    exec(example, names)
+    with torch.no_grad():
+        expected = reference(torch.from_numpy(FEATURES)).numpy()
+    np.testing.assert_allclose(names["output"], expected, atol=1e-5)
+    module = NNXDCNv4(24, groups=4, rngs=nnx.Rngs(0))
+    nnx.update(module, names["params"])
+    np.testing.assert_allclose(module(FEATURES), expected, atol=1e-5)
 
 
 GOLDEN = sorted((pathlib.Path(__file__).parent / "golden").glob("*.npz"))

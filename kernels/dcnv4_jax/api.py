@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import warnings
 
 import jax
 from jaxtyping import Array, Float
@@ -61,7 +62,7 @@ def deform_conv(
       offset_scale: scales the kernel about its centre together with the offsets.
       remove_center: leaves the centre tap out, True or 1; kernel sizes must be odd.
       implementation: "triton", "cpu" or "xla" runs that one or raises; "auto" takes the fastest that this process has for the
-        platform that the computation is compiled for.
+        platform that the computation is compiled for, and warns once if JAX has a GPU and that is not "triton".
 
     Raises:
       ValueError: a shape, dtype, parameter or implementation name does not fit; names the argument, what was found and expected.
@@ -75,8 +76,16 @@ def deform_conv(
         raise ValueError(f"implementation: found {implementation!r}, expected one of {['auto', *IMPLEMENTATIONS]}")
     if implementation != "auto" and (reason := IMPLEMENTATIONS[implementation].unavailable()):
         raise RuntimeError(f"implementation {implementation!r} is not available here: {reason}")
+    if implementation == "auto":
+        _warn_of_unused_gpu()
     axes = varying_axes(value) | varying_axes(offset_mask)
     return _deform_conv(spec, implementation, vary(value, axes), vary(offset_mask, axes))
+
+
+@functools.cache  # once in a process
+def _warn_of_unused_gpu() -> None:
+    if jax.default_backend() == "gpu" and (reason := triton.unavailable()):
+        warnings.warn(f"deform_conv takes 'xla' on the GPU, which is slow, because 'triton' cannot run: {reason}", stacklevel=3)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))

@@ -8,26 +8,23 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-import dcnv4_jax
 from dcnv4_jax.batch import BACKWARD_RULE, FORWARD_RULE, along_batch
 from dcnv4_jax.spec import DeformConvSpec
 
-LIBRARY = "dcnv4_cpu.so"
+LIBRARY = pathlib.Path(__file__).with_name("dcnv4_cpu.so")
 
 
 @functools.cache
 def unavailable() -> str:
     """Why the compiled kernels cannot run here; empty when they can. The first call loads and registers them."""
-    # An editable installation keeps the library and the sources in two folders, both on the package's path.
-    paths = [path for folder in dcnv4_jax.__path__ if (path := pathlib.Path(folder, LIBRARY)).exists()]
-    if not paths:
-        return f"{LIBRARY} was not built: dcnv4_jax found no C++ compiler when it was installed; install one, then reinstall it"
+    if not LIBRARY.exists():
+        return f"{LIBRARY.name} was not built: dcnv4_jax was installed without a C++ compiler; install one, then reinstall it"
     try:
-        library = ctypes.CDLL(str(paths[0]))
+        library = ctypes.CDLL(str(LIBRARY))
         for name in ("DeformConvForward", "DeformConvBackward", "ConvolutionWeightGradient"):
             jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
     except Exception as error:  # the loader and XLA raise their own kinds, and none may stop `auto` from taking another
-        return f"{paths[0]} does not load into jaxlib {jax.lib.__version__}: {error}; reinstall dcnv4_jax"
+        return f"{LIBRARY} does not load into jaxlib {jax.lib.__version__}: {error}; reinstall dcnv4_jax"
     return ""
 
 

@@ -1,5 +1,6 @@
 """The package's commands, as far as they go without a GPU."""
 
+import argparse
 import json
 import pathlib
 import re
@@ -7,7 +8,7 @@ import re
 import jax
 import pytest
 
-from dcnv4_jax import bench, gpu_check, tune
+from dcnv4_jax import api, bench, golden, gpu_check, tune, xla
 from dcnv4_jax.workloads import WORKLOADS
 
 
@@ -52,10 +53,49 @@ def test_gpu_check_ends_within_nine_minutes():
     assert sum(gpu_check.LIMITS.values()) < 9 * 60
 
 
+@pytest.fixture
+def rehearsal(monkeypatch, tmp_path):
+    """The options of a check of one tiny workload and one recorded case, for which XLA stands in as `triton`."""
+    workload = WORKLOADS["one-pixel"]
+    monkeypatch.setitem(api.IMPLEMENTATIONS, "triton", xla)
+    for name, workloads in {"ODD": (workload,), "LP_ASRN": (), "PUBLISHED": ()}.items():
+        monkeypatch.setattr(gpu_check, name, workloads)
+    problem = workload.arrays(0)
+    results = jax.tree.leaves(bench.run(workload.spec, bench.DIRECTIONS[1], "xla", *problem))
+    case = golden.Case("recorded", workload.spec, problem, tuple(results))
+    golden.write_cases(tmp_path / "golden/cases.npz", [case], {})
+    return argparse.Namespace(out=tmp_path, golden=tmp_path / "golden")
+
+
+def test_gpu_check_compares_with_xla_and_with_recorded_arrays(rehearsal):
+    gpu_check.check_agreement(rehearsal)
+    errors = json.loads((rehearsal.out / "agreement.json").read_text())
+    assert list(errors) == [
+        "recorded float32 triton to recorded",
+        "one-pixel float32 triton to xla",
+        "one-pixel bfloat16 triton to xla",
+    ]
+    assert all(list(found) == list(golden.RESULTS) for found in errors.values())
+
+
+def test_gpu_check_fails_where_a_result_is_wrong_or_no_number(rehearsal, monkeypatch):
+    right = gpu_check._run
+
+    def spoilt(spec, implementation, *problem):
+        output, *gradients = right(spec, implementation, *problem)
+        return output * (jax.numpy.nan if implementation == "triton" else 1), *gradients
+
+    monkeypatch.setattr(gpu_check, "_run", spoilt)
+    with pytest.raises(SystemExit, match="recorded float32.*one-pixel float32.*one-pixel bfloat16"):
+        gpu_check.check_agreement(rehearsal)
+
+
 def test_the_readme_example_runs():
     readme = pathlib.Path(__file__).parents[2] / "kernels/README.md"
-    (example,) = re.findall(r"```python\n(.*?)```", readme.read_text(), flags=re.DOTALL)
+    operator, layer, _ = re.findall(r"```python\n(.*?)```", readme.read_text(), flags=re.DOTALL)
     names = {}
-    exec(example, names)
-    assert names["output"].shape == (8, 34, 62, 64)
-    assert [gradient.shape for gradient in names["gradients"]] == [(8, 34, 62, 64), (8, 34, 62, 108)]
+    exec(operator + layer, names)
+    results = (names["output"], *names["gradients"])
+    assert [result.shape for result in results] == [(8, 34, 62, 64), (8, 34, 62, 64), (8, 34, 62, 108)]
+    assert all(jax.numpy.std(result) > 0.5 for result in results)
+    assert names["features"].shape == names["image"].shape
