@@ -61,8 +61,8 @@ def get_config() -> ConfigDict:
     config.stage.hard_mining.difficulty_alpha = 2.0
     config.stage.hard_mining.reweight_interval = 5  # epochs between two reweightings
     config.stage.hard_mining.accuracy_decay = 0.9  # of the moving average of an example's character accuracy
-    config.stage.hard_mining.min_seen = 2  # draws before an example's own accuracy counts
-    config.stage.hard_mining.p_hard = (0.1, 0.8)  # the weighted part of the draws, at the stage's start and at its end
+    config.stage.hard_mining.min_seen = 2  # times sampled before an example's own accuracy counts
+    config.stage.hard_mining.p_hard = (0.1, 0.8)  # the weighted part of the samples, at the stage's start and at its end
 
     config.train = ConfigDict()
     config.train.batch_size = 32

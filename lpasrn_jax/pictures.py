@@ -1,4 +1,4 @@
-"""Pictures in which a person sees what a number means."""
+"""Pictures for people: image grids with captions, and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def image_grid(
     captions: Mapping[str, Sequence[str]] | None = None,
     truth: Sequence[str] | None = None,
 ) -> UInt8[np.ndarray, "gh gw 3"]:
-    """One row an example, one titled column an entry; each is shown at the size of the largest one times `magnify`.
+    """One row per example, one titled column per entry; each is shown at the size of the largest one times `magnify`.
 
     Args:
       columns: images in [-1, 1] by title, the same number of each; smaller ones are enlarged with their pixels left square.
       magnify: how many times as large as the largest image.
-      captions: texts under a column's images, one an image, by the column's title; a column may have none.
+      captions: texts under a column's images, one per image, by the column's title; a column may have none.
       truth: what each example's captions should say; a character that differs is white on red.
     """
     height = max(column.shape[1] for column in columns.values()) * magnify

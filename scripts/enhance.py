@@ -24,7 +24,7 @@ def main():
     parser.add_argument("--checkpoint", default="lite", help="a checkpoint, a .safetensors file, or the bundled %(default)s")
     parser.add_argument("-i", "--input", required=True, type=pathlib.Path, help="an image, a folder of images or of tracks")
     parser.add_argument("-o", "--out", required=True, type=pathlib.Path, help="the folder to write into")
-    parser.add_argument("--layout", help="of all plates, such as Mercosur; found out for each if not given")
+    parser.add_argument("--layout", help="of all plates, such as Mercosur; detected for each if not given")
     parser.add_argument("--fusion", default="log_probs", choices=FUSIONS, help="how the frames of a track become one text")
     parser.add_argument("--min-confidence", type=float, default=0.0, help="readings below it are marked as rejected")
     parser.add_argument("--device", help="cpu or gpu; the fastest there is if not given")

@@ -44,6 +44,7 @@ TRAINING_PACKAGES = {
     "ml_collections",
     "dm_pix",
     "matplotlib",
+    "rapidfuzz",
 }
 
 

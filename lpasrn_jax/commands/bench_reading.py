@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
         }
         medians = median_seconds({way: call for way, (_, call) in ways.items()}, flags.rounds)
     print(f"{width} x {height} pixels on {reader.device}, median of {flags.rounds} rounds\n")
-    print("| call | ms | images a second |")
+    print("| call | ms | images per second |")
     print("|---|---|---|")
     for way, (images, _) in ways.items():
         print(f"| {way} | {medians[way] * 1e3:.1f} | {images / medians[way]:.0f} |")

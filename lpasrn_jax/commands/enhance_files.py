@@ -55,7 +55,7 @@ def enhance_files(
       reader: with a generator, an OCR, or both.
       sources: what `find_sources` found.
       out: a folder, made if it is new.
-      layout: of all plates; found out for each if it is not given.
+      layout: of all plates; detected for each if not given.
       fusion: see `Reader.read_track`.
       compare: write the comparing pictures too.
       force: overwrite.
@@ -162,6 +162,6 @@ def _csv(readings: dict[str, Reading], slots: int) -> str:
 
 
 def _submission(readings: dict[str, Reading]) -> str:
-    """The competition's form, one track a line, by the name of its folder."""
+    """The competition's form, one track per line, by the name of its folder."""
     lines = ((printable(pathlib.PurePosixPath(name).name), reading) for name, reading in readings.items())
     return "".join(f"{name},{reading.text};{reading.confidence:.4f}\n" for name, reading in lines)

@@ -54,10 +54,10 @@ def find_sources(path: pathlib.Path, plate_format: PlateFormat) -> Sources:
         return Sources((Source(path.stem, {path.stem: path}),), (), are_tracks=False)
     files, left_out, has_track = _walk(path)
     if has_track:
-        found = tracks.find_tracks(path, plate_format, labelled=False)
-        plates = tuple(_track_source(track, path) for track in found.tracks)
-        bad = [(track.name, track.reason) for track in found.bad]
-        return Sources(plates, (*bad, *((name, "is no part of a track") for name in found.stray)), are_tracks=True)
+        contents = tracks.find_tracks(path, plate_format, labelled=False)
+        plates = tuple(_track_source(track, path) for track in contents.tracks)
+        bad = [(track.name, track.reason) for track in contents.bad]
+        return Sources(plates, (*bad, *((name, "is no part of a track") for name in contents.stray)), are_tracks=True)
     known = {ending for endings in FORMATS.values() for ending in endings}
     images = {name: file for name, file in files.items() if file.suffix.lower() in known}
     if not images:

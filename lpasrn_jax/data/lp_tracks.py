@@ -90,14 +90,14 @@ def prepare(
         builder = LpTracks(data_dir=place, file_format="array_record")
         directory = pathlib.Path(builder.data_path)
         if not directory.exists():  # TFDS moves it here when all of it is written
-            found = tracks.find_tracks(root, plate_format, strict=strict)
-            if not found.tracks:
-                first = found.bad[0]
-                raise UserError(f"{root}: all {len(found.bad)} tracks are bad; the first, {first.name}: {first.reason}")
+            contents = tracks.find_tracks(root, plate_format, strict=strict)
+            if not contents.tracks:
+                first = contents.bad[0]
+                raise UserError(f"{root}: all {len(contents.bad)} tracks are bad; the first, {first.name}: {first.reason}")
             # What a killed process has left; while we hold the lock, nobody else is writing here.
             for remains in directory.parent.glob("incomplete.*"):
                 shutil.rmtree(remains)
-            builder = LpTracks(data_dir=place, file_format="array_record", found=found)
+            builder = LpTracks(data_dir=place, file_format="array_record", contents=contents)
             builder.download_and_prepare()
     known = builder.info.metadata
     bad = tuple(tracks.BadTrack(name, reason) for name, reason in known["bad"])
@@ -135,13 +135,13 @@ class LpTracks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """The builder behind `prepare`.
 
     Args:
-      found: the tracks to write; without them the builder reads what has been prepared in its `data_dir`, and no more.
+      contents: the tracks to write; without them the builder reads what has been prepared in its `data_dir`, and no more.
     """
 
     VERSION = tfds.core.Version("2.0.0")
 
-    def __init__(self, *, found: tracks.FoundTracks | None = None, **kwargs):
-        self._found = found
+    def __init__(self, *, contents: tracks.RootContents | None = None, **kwargs):
+        self._contents = contents
         super().__init__(**kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -166,18 +166,18 @@ class LpTracks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[tuple[str, Record]]]:
-        found = self._found
+        contents = self._contents
         self.info.metadata.update(
-            num_tracks=len(found.tracks),
-            bad=[dataclasses.astuple(track) for track in found.bad],
-            stray=found.stray,
-            scenarios=sorted({track.scenario for track in found.tracks}),
-            texts=[track.text for track in found.tracks],
+            num_tracks=len(contents.tracks),
+            bad=[dataclasses.astuple(track) for track in contents.bad],
+            stray=contents.stray,
+            scenarios=sorted({track.scenario for track in contents.tracks}),
+            texts=[track.text for track in contents.tracks],
         )
-        return {SPLIT: self._generate_examples(found.tracks)}
+        return {SPLIT: self._generate_examples(contents.tracks)}
 
-    def _generate_examples(self, found: Sequence[tracks.Track]) -> Iterator[tuple[str, Record]]:
-        for track in found:
+    def _generate_examples(self, group: Sequence[tracks.Track]) -> Iterator[tuple[str, Record]]:
+        for track in group:
             record = {"track": track.name, "scenario": track.scenario, "layout": track.layout, "text": track.text}
             for kind, frames in (("lr", track.lr), ("hr", track.hr)):
                 record[kind] = [frame.path.read_bytes() for frame in frames]

@@ -38,7 +38,7 @@ class FramePairReader:
     """Maps an example's index to the example.
 
     Attributes:
-      source: records of tracks, one a track.
+      source: records of tracks, one per track.
       plate_format: encodes text and layout.
       scenarios: names of scenarios; an example's `scenario` is its place in them.
       lr_size: height and width of `lr`.
@@ -93,9 +93,9 @@ def train_batches(
 
     Args:
       reader: makes the examples.
-      batch_size: examples a batch in this process.
+      batch_size: examples per batch in this process.
       seed: of the order, in [0, 2**32).
-      probabilities: of each example to be the next one, whatever came before; the same in all shards. None shuffles.
+      probabilities: sampling probability of each example; the same in all shards. None shuffles.
       num_workers: processes that decode; with 0, threads of this process do. The same batches come whatever the number, but
         a saved state can only be set on an iterator with as many workers, and goes on the same only with the same order. They
         run until the iterator is closed: `close()` it before another takes its place.
@@ -103,7 +103,7 @@ def train_batches(
       shard_count: the number of shares.
 
     Raises:
-      ValueError: for probabilities that are not one an example, or no distribution.
+      ValueError: for probabilities that are not one per example, or no distribution.
     """
     count = num_examples(reader)
     if probabilities is None:
@@ -111,7 +111,7 @@ def train_batches(
     elif probabilities.shape == (count,):
         order = weighted_order(probabilities, seed)
     else:
-        raise ValueError(f"probabilities: shape {probabilities.shape} found; expected ({count},), one an example")
+        raise ValueError(f"probabilities: shape {probabilities.shape} found; expected ({count},), one per example")
     return _iterate(order[shard_index::shard_count], reader, batch_size, num_workers)
 
 

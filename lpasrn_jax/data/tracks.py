@@ -61,8 +61,8 @@ class BadTrack:
 
 
 @dataclasses.dataclass(frozen=True)
-class FoundTracks:
-    """What a root holds: tracks, bad tracks, and `stray` paths that belong to no track and do no harm."""
+class RootContents:
+    """Tracks, bad tracks, and `stray` paths that belong to no track and do no harm."""
 
     tracks: tuple[Track, ...]
     bad: tuple[BadTrack, ...]
@@ -71,7 +71,7 @@ class FoundTracks:
 
 def find_tracks(
     root: str | os.PathLike[str], plate_format: PlateFormat, *, strict: bool = False, labelled: bool = True
-) -> FoundTracks:
+) -> RootContents:
     """Reads and checks every track below a root, each image included, in the order of their names.
 
     Args:
@@ -98,7 +98,7 @@ def find_tracks(
         else:
             tracks.append(track)
             stray += strangers
-    return FoundTracks(tuple(tracks), tuple(bad), tuple(stray))
+    return RootContents(tuple(tracks), tuple(bad), tuple(stray))
 
 
 def track_folders(root: pathlib.Path) -> tuple[list[pathlib.Path], list[str]]:

@@ -14,7 +14,7 @@ from lpasrn_jax.data import pipeline
 from lpasrn_jax.evaluation import metrics
 from lpasrn_jax.models.ocr import OCRLogits
 from lpasrn_jax.models.plate_model import Params
-from lpasrn_jax.reading.ctc import ctc_beam, ctc_greedy
+from lpasrn_jax.reading.ctc_decode import ctc_beam, ctc_greedy
 from lpasrn_jax.weights.bundle import Bundle
 
 BATCH_SIZE = 32

@@ -15,20 +15,20 @@ import ml_collections
 from jaxtyping import Array, Bool, Float, Int
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.losses import ctc, embedding, lcofl, pixel
+from lpasrn_jax.losses import ctc_loss, embedding, lcofl, pixel
 
 
 @dataclasses.dataclass(frozen=True)
 class Outputs:
-    """What the losses of one batch look at.
+    """The inputs of one batch's losses.
 
     Attributes:
       images: in [-1, 1] by kind: `hr`; `sr` of the generator; `bicubic` of LR; `other_hr`, another frame of the same track.
       slots: slot logits by kind of image, as far as `images_read` asks for them.
       ctc: CTC logits, likewise.
       embeddings: by kind of image, as far as `images_embedded` asks for them.
-      text: what the plates say.
-      class_weights: how much a character weighs in LCOFL.
+      text: the true classes.
+      class_weights: weight of each true class in LCOFL.
       is_digit: which classes are digits.
     """
 
@@ -42,7 +42,7 @@ class Outputs:
 
 
 class Term(NamedTuple):
-    """A weight and one value an example."""
+    """A weight and one value per example."""
 
     weight: Float[Array, ""] | float
     values: Float[Array, " b"]
@@ -65,44 +65,46 @@ class Component(NamedTuple):
     terms: Callable[[Outputs, Config, Float[Array, ""]], dict[str, Term]]
 
 
-def _l1(made: Outputs, config: Config, epoch) -> dict[str, Term]:
-    return {"l1": Term(config.loss.lambda_l1, pixel.l1(made.images["sr"], made.images["hr"]))}
+def _l1(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
+    return {"l1": Term(config.loss.lambda_l1, pixel.l1(outputs.images["sr"], outputs.images["hr"]))}
 
 
-def _lcofl(made: Outputs, config: Config, epoch) -> dict[str, Term]:
-    loss, slots = config.loss, made.slots["sr"]
+def _lcofl(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
+    loss, slots = config.loss, outputs.slots["sr"]
     return {
-        "classification": Term(loss.lambda_lcofl, lcofl.classification_loss(slots, made.text, made.class_weights)),
+        "classification": Term(loss.lambda_lcofl, lcofl.classification_loss(slots, outputs.text, outputs.class_weights)),
         "layout": Term(
             loss.lambda_lcofl * loss.lambda_layout,
-            lcofl.layout_penalty(slots, made.text, made.is_digit, loss.layout_beta),
+            lcofl.layout_penalty(slots, outputs.text, outputs.is_digit, loss.layout_beta),
         ),
-        "ssim": Term(loss.lambda_lcofl * loss.lambda_ssim, pixel.ssim_loss(made.images["sr"], made.images["hr"])),
+        "ssim": Term(loss.lambda_lcofl * loss.lambda_ssim, pixel.ssim_loss(outputs.images["sr"], outputs.images["hr"])),
     }
 
 
-def _ctc(made: Outputs, config: Config, epoch) -> dict[str, Term]:
+def _ctc(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
     weight = config.loss.lambda_ctc
-    return {f"ctc_{kind}": Term(weight, ctc.ctc_loss(made.ctc[kind], made.text)) for kind in config.stage.reads}
+    return {f"ctc_{kind}": Term(weight, ctc_loss.ctc_loss(outputs.ctc[kind], outputs.text)) for kind in config.stage.reads}
 
 
-def _slots(made: Outputs, config: Config, epoch) -> dict[str, Term]:
+def _slots(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
     weight = config.loss.lambda_slots
-    return {f"slots_{kind}": Term(weight, lcofl.classification_loss(made.slots[kind], made.text)) for kind in config.stage.reads}
+    return {
+        f"slots_{kind}": Term(weight, lcofl.classification_loss(outputs.slots[kind], outputs.text)) for kind in config.stage.reads
+    }
 
 
-def _embedding(made: Outputs, config: Config, epoch) -> dict[str, Term]:
+def _embedding(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
     loss = config.loss
     weight = (
         loss.lambda_embed * jnp.minimum(epoch / loss.embed_warmup_epochs, 1.0) if loss.embed_warmup_epochs else loss.lambda_embed
     )
-    values = embedding.consistency_loss(made.embeddings["sr"], made.embeddings["hr"], made.text, loss.embed_margin)
+    values = embedding.consistency_loss(outputs.embeddings["sr"], outputs.embeddings["hr"], outputs.text, loss.embed_margin)
     return {"embedding": Term(weight, values)}
 
 
-def _contrastive(made: Outputs, config: Config, epoch) -> dict[str, Term]:
-    loss, embeddings = config.loss, made.embeddings
-    values = embedding.consistency_loss(embeddings["hr"], embeddings["other_hr"], made.text, loss.embed_margin)
+def _contrastive(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
+    loss, embeddings = config.loss, outputs.embeddings
+    values = embedding.consistency_loss(embeddings["hr"], embeddings["other_hr"], outputs.text, loss.embed_margin)
     return {"contrastive": Term(loss.lambda_contrastive, values)}
 
 
@@ -121,8 +123,8 @@ def check_components(stage: Config) -> None:
     names = stage.loss_components
     unknown = [name for name in names if name not in COMPONENTS]
     if unknown or not names:
-        found = repr(unknown[0]) if unknown else "an empty list"
-        raise UserError(f"stage.loss_components: {found} found; expected some of {', '.join(COMPONENTS)}")
+        wrong = repr(unknown[0]) if unknown else "an empty list"
+        raise UserError(f"stage.loss_components: {wrong} found; expected some of {', '.join(COMPONENTS)}")
     for name in names:
         missing = [network for network in COMPONENTS[name].networks if network not in stage.networks]
         if missing:
@@ -149,19 +151,19 @@ def images_embedded(stage: Config) -> tuple[str, ...]:
 
 
 def compose(
-    made: Outputs, config: Config, epoch: Float[Array, ""], mask: Bool[Array, " b"]
+    outputs: Outputs, config: Config, epoch: Float[Array, ""], mask: Bool[Array, " b"]
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """The weighted sum of all terms' means over the examples in `mask`, and each mean, unweighted, by name.
 
     Args:
-      made: the networks' outputs.
+      outputs: the networks' outputs.
       config: sections `loss` and `stage`.
       epoch: epochs done, with fraction; warm-ups follow it.
       mask: False for examples that count nothing.
     """
     terms: dict[str, Term] = {}
     for name in config.stage.loss_components:
-        terms |= COMPONENTS[name].terms(made, config, epoch)
+        terms |= COMPONENTS[name].terms(outputs, config, epoch)
     means = {name: _masked_mean(term.values, mask) for name, term in terms.items()}
     return sum(term.weight * means[name] for name, term in terms.items()), means
 

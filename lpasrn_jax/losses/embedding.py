@@ -22,7 +22,7 @@ def consistency_loss(
     Args:
       embedding: of one image of each plate.
       partner: of another image of the same plates: SR and HR, or two frames of a track.
-      text: what the plates say; only partners of another text repel.
+      text: the true classes; only partners of another text repel.
       margin: D beyond which other plates are far enough apart. Far above the distances that occur, the hinges outweigh the
         attraction, and the matching pair is driven apart with the others.
 

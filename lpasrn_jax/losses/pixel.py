@@ -1,4 +1,4 @@
-"""Losses and measures that compare an SR image with its HR image pixel by pixel. Each returns one value an example."""
+"""Losses and measures that compare an SR image with its HR image pixel by pixel. Each returns one value per example."""
 
 from __future__ import annotations
 

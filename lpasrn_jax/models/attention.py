@@ -14,7 +14,7 @@ REDUCTION = 16  # of the channel unit's hidden layer
 
 
 class ChannelUnit(nn.Module):
-    """One weight a channel from the average and the maximum over space: [b h w c] -> [b 1 1 c] in (0, 1)."""
+    """One weight per channel from the average and the maximum over space: [b h w c] -> [b 1 1 c] in (0, 1)."""
 
     dtype: jnp.dtype
 
@@ -28,7 +28,7 @@ class ChannelUnit(nn.Module):
 
 
 class GeometricalUnit(nn.Module):
-    """One weight a channel from the rows' and the columns' profiles: [b h w c] -> [b 1 1 c] in (0, 1).
+    """One weight per channel from the rows' and the columns' profiles: [b h w c] -> [b 1 1 c] in (0, 1).
 
     The profiles go through a linear layer each and are averaged again. Averaging commutes with a linear layer, so
     both layers are applied to the average over space, which is the same value for a fraction of the work.

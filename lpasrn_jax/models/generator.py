@@ -57,7 +57,7 @@ class Generator(nn.Module):
       deform_center_offset: grid of the offset-only layers, see `OffsetDeformConv`; 1 for weights imported from PyTorch.
       use_character_attention: whether multi-scale character attention follows the trunk.
       msca_scales: its scales.
-      msca_num_prototypes: its character prototypes a scale.
+      msca_num_prototypes: its character prototypes per scale.
       msca_prototype_guidance: whether the prototypes guide it; False leaves them out, as imported weights need.
       dtype: of the computation; parameters are float32.
       remat: recompute each block in the backward pass rather than keep its activations.

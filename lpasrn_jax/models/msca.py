@@ -47,7 +47,7 @@ class MultiScaleCharacterAttention(nn.Module):
 
     Attributes:
       scales: factors in (0, 1] by which the features are shrunk.
-      num_prototypes: character prototypes a scale, 0 for none.
+      num_prototypes: character prototypes per scale, 0 for none.
     """
 
     scales: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""The reader's network: a plate image in, the log-odds of its characters out."""
+"""The OCR: a plate image in, the logits of its characters out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lpasrn_jax.plates import PlateFormat
 
 POOLS = ((2, 2), (2, 2), (2, 1), (2, 1))  # height, width after each stage
 PIXELS_PER_STEP = 4  # of width
-NORM_GROUP = 8  # channels a group of the group normalisation
+NORM_GROUP = 8  # channels per group of the group normalisation
 SQUEEZE = 16  # reduction of squeeze-and-excitation
 MIN_SQUEEZED = 8  # its hidden channels at least: one or two ReLUs are often dead from the start
 QUERY_SCALE = 3.0  # of a new slot query, in encodings of its place: sharp enough to look at one part of the plate
@@ -25,7 +25,7 @@ BLANK_BIAS = 5.0  # log-odds of the CTC blank in a new network: most steps of a 
 
 
 class OCRLogits(NamedTuple):
-    """What the network says about a batch of images, float32 or better, before softmax."""
+    """Logits of both heads for a batch of images, float32 or better, before softmax."""
 
     ctc: Float[Array, "b t v+1"]  # blank is class 0, character i is class i + 1
     slots: Float[Array, "b k v"]
@@ -150,9 +150,9 @@ class OCR(nn.Module):
         queries = jnp.broadcast_to(queries.astype(dtype), (b, self.num_slots, d))
         # Unmixed, the encodings in queries and steps meet: a query looks at the steps at its own place.
         attention = nn.MultiHeadDotProductAttention(self.heads, dtype=dtype, kernel_init=_unmixed, name="slot_attention")
-        found = attention(queries, steps)
-        found = nn.LayerNorm(epsilon=1e-5, dtype=dtype, name="norm_slots")(found + queries)
-        return nn.Dense(self.num_classes, dtype=jnp.promote_types(jnp.float32, dtype), kernel_init=CONV_INIT, name="slots")(found)
+        attended = attention(queries, steps)
+        x = nn.LayerNorm(epsilon=1e-5, dtype=dtype, name="norm_slots")(attended + queries)
+        return nn.Dense(self.num_classes, dtype=jnp.promote_types(jnp.float32, dtype), kernel_init=CONV_INIT, name="slots")(x)
 
 
 def _unmixed(key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Array, "d heads d/heads"]:

@@ -161,7 +161,7 @@ class PlateModel:
         return bicubic | {"sr": self.enlarge(params, lr)} if "generator" in self.networks else bicubic
 
     def logits(self, params: Params, hr: Images) -> OCRLogits:
-        """What both heads of the OCR say about images of the size of SR."""
+        """Logits of both heads of the OCR for images of the size of SR."""
         return self._apply("ocr", params, hr)
 
     def log_probs(self, params: Params, hr: Images) -> Float[Array, "b k v"]:

@@ -1,4 +1,4 @@
-"""A spatial transformer: straightens an image by an affine map that it finds itself."""
+"""A spatial transformer: straightens an image by an affine map that it predicts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def affine_sample(image: Float[Array, "b h w c"], affine: Float[Array, "b 2 3"])
 
 
 class SpatialTransformer(nn.Module):
-    """Finds one affine map an image and applies it, [b h w c] -> [b h w c]; Jaderberg et al. 2015, arXiv 1506.02025.
+    """Predicts one affine map per image and applies it, [b h w c] -> [b h w c]; Jaderberg et al. 2015, arXiv 1506.02025.
 
     A new transformer is the identity.
     """

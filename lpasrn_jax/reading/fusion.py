@@ -1,4 +1,4 @@
-"""From the readings of several frames of a plate to one, by the rules that are compared in the literature.
+"""Fusion of the readings of several frames of one plate, by the rules that the literature compares.
 
 HC, MV and MVCP: arXiv 2505.06393 (UFPR-SR-Plates). A frame's own text is what `decode_slots` makes of it.
 """
@@ -88,7 +88,7 @@ def fuse(rule: str, log_probs: LogProbs, layout_masks: Masks) -> Fused:
     Args:
       rule: a name in `FUSIONS`.
       log_probs: slot log-probabilities of f >= 1 frames of each of n plates.
-      layout_masks: of the layouts that come into question.
+      layout_masks: of the candidate layouts.
 
     Raises:
       UserError: for an unknown rule.
@@ -97,7 +97,7 @@ def fuse(rule: str, log_probs: LogProbs, layout_masks: Masks) -> Fused:
 
 
 def _votes(same: Bool[np.ndarray, "... f f"], probability: Float[np.ndarray, "... f"]) -> Float[np.ndarray, "... f"]:
-    """Of each frame, how many frames say the same; below 1, what decides between equals: their mean probability.
+    """How many frames say the same as each frame, plus a tie-breaker below 1: half their mean probability.
 
     Equally many frames: the larger mean is the larger sum. The factor keeps a mean of 1 below a whole vote.
     """

@@ -102,7 +102,7 @@ class Reader:
 
         Args:
           image: a path, a PIL image or an array, see `inputs.rgb_image`.
-          layout: of the plate; found out if it is not given.
+          layout: of the plate; detected if not given.
 
         Raises:
           UserError: for what is no image, an unknown layout, and for weights without an OCR.
@@ -119,7 +119,7 @@ class Reader:
 
         Args:
           frames: at least one image, each as `read` takes it.
-          layout: of the plate; found out if it is not given.
+          layout: of the plate; detected if not given.
           fusion: the rule that makes one text of the frames', see `fusion.FUSIONS`. Probabilities are always those of the summed
             log-probabilities.
 
@@ -155,12 +155,12 @@ class Reader:
         limit = math.prod(self._model.lr_size) if self.enhances else 0
         small = [i for i, rgb in enumerate(rgbs) if math.prod(rgb.shape[:2]) <= limit]
         large = sorted(set(range(len(rgbs))) - set(small))
-        found = np.zeros((len(rgbs), self.plate_format.length, len(self.plate_format.alphabet)), np.float32)
+        log_probs = np.zeros((len(rgbs), self.plate_format.length, len(self.plate_format.alphabet)), np.float32)
         if small:
-            found[small] = self._programs.read_lr([frame_array(rgbs[i], None, self._model.lr_size) for i in small])
+            log_probs[small] = self._programs.read_lr([frame_array(rgbs[i], None, self._model.lr_size) for i in small])
         if large:
-            found[large] = self._programs.read_hr([frame_array(rgbs[i], None, self._model.hr_size) for i in large])
-        return found
+            log_probs[large] = self._programs.read_hr([frame_array(rgbs[i], None, self._model.hr_size) for i in large])
+        return log_probs
 
     def _working_size(self, h: int, w: int) -> tuple[int, int]:
         height, width = self._model.lr_size

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.weights.bundle import Calibration
 
-RUNNERS_UP = 3  # characters a slot that are named beside the one that was read
+RUNNERS_UP = 3  # characters per slot that are named beside the one that was read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ def slot_probabilities(
 
     Args:
       log_probs: of each frame.
-      layout_masks: of the layouts that come into question.
+      layout_masks: of the candidate layouts.
     """
     sharpness = 1 / (calibration.temperature * (1 + (log_probs.shape[-3] - 1) * calibration.frame_correlation))
     scaled = np.where(layout_masks.any(axis=0), log_probs.sum(axis=-3, dtype=np.float64) * sharpness, -np.inf)

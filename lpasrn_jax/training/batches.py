@@ -14,7 +14,7 @@ from lpasrn_jax import runtime
 from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.data.lp_tracks import PreparedTracks, Record
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.losses import ctc
+from lpasrn_jax.losses import ctc_loss
 from lpasrn_jax.models import PlateModel, ocr
 
 
@@ -47,7 +47,7 @@ def prepare_tracks(model: PlateModel, config: ml_collections.ConfigDict) -> Prep
 
 def _check_width(model: PlateModel) -> None:
     _, width = model.hr_size
-    steps, needed = math.ceil(width / ocr.PIXELS_PER_STEP), ctc.steps_needed(model.plate_format)
+    steps, needed = math.ceil(width / ocr.PIXELS_PER_STEP), ctc_loss.steps_needed(model.plate_format)
     if steps < needed:
         raise UserError(
             f"data.lr_size: {width} pixels of HR width make {steps} CTC steps, and a text may need {needed}; widen it, or leave "

@@ -1,7 +1,7 @@
-"""Hard-example mining: an example that is read badly is drawn more often.
+"""Hard-example mining: an example that is read badly is sampled more often.
 
 The miner lives on the host and knows examples by their dataset index, which every batch carries. In a job of several processes
-each has a miner of its own and feeds it the whole job's batch, in one order, so that all of them draw by the same probabilities.
+each has its own miner and feeds it the whole job's batch, in one order, so that all of them sample by the same probabilities.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from jaxtyping import Float, Int
 
 from lpasrn_jax.errors import UserError
 
-DIFFICULTY_FLOOR = 0.1  # the difficulty of an example that is always read right: it is drawn less often, not never
+DIFFICULTY_FLOOR = 0.1  # the difficulty of an example that is always read right: it is sampled less often, not never
 HARDEST_SHARE = 0.1  # of the examples seen, for the metric `hardest_accuracy`
 
 
 class HardExampleMiner:
-    """Remembers how well each example is read and turns that into the probabilities of the next draws.
+    """Remembers how well each example is read and turns that into sampling probabilities.
 
     Args:
       num_examples: of the training split.
@@ -44,11 +44,11 @@ class HardExampleMiner:
 
     @property
     def probabilities(self) -> Float[np.ndarray, " n"] | None:
-        """Of each example to be drawn, with sum 1; None before the first reweighting: shuffle."""
+        """Sampling probability of each example, with sum 1; None before the first reweighting: shuffle."""
         return self._probabilities.copy() if self.period else None
 
     def update(self, indices: Int[np.ndarray, " b"], accuracy: Float[np.ndarray, " b"]) -> None:
-        """Take note of how examples were read, in the order given: one that is there twice counts twice.
+        """Update the accuracies of examples, in the order given: one that is there twice counts twice.
 
         Args:
           indices: dataset indices.
@@ -59,7 +59,7 @@ class HardExampleMiner:
         """
         indices, accuracy = np.asarray(indices), np.asarray(accuracy, np.float64)
         if indices.ndim != 1 or indices.shape != accuracy.shape:
-            raise ValueError(f"indices {indices.shape}, accuracy {accuracy.shape} found; expected one of each an example")
+            raise ValueError(f"indices {indices.shape}, accuracy {accuracy.shape} found; expected one of each per example")
         if not np.all((indices >= 0) & (indices < len(self._seen))):
             raise ValueError(f"indices: {indices.tolist()} found; expected all in [0, {len(self._seen)})")
         if not np.all((accuracy >= 0.0) & (accuracy <= 1.0)):
@@ -96,7 +96,7 @@ class HardExampleMiner:
 
         Over the examples seen, `mean_accuracy`, and `hardest_accuracy` of the tenth that is read worst. Over all, `seen_share`,
         `p_hard` (0 while shuffling), `effective_examples` (the exponential of the probabilities' entropy: n if they are equal,
-        1 if one example is drawn always) and `max_over_uniform` (how often the likeliest example is drawn, 1 if all are equal).
+        1 if one example is sampled always) and `max_over_uniform` (the largest probability times n, 1 if all are equal).
         """
         seen = np.sort(self._accuracy[self._seen > 0])
         hardest = seen[: math.ceil(HARDEST_SHARE * len(seen))]
@@ -126,10 +126,10 @@ class HardExampleMiner:
         Raises:
           UserError: if it was another number of examples.
         """
-        found, expected = len(state["seen"]), len(self._seen)
-        if found != expected:
+        stored, expected = len(state["seen"]), len(self._seen)
+        if stored != expected:
             raise UserError(
-                f"the hard-mining state knows {found} training examples, the data has {expected}; "
+                f"the hard-mining state knows {stored} training examples, the data has {expected}; "
                 "go on with the data it was made with, or take another --workdir"
             )
         self._accuracy = np.array(state["accuracy"], np.float64)

@@ -178,7 +178,7 @@ def test_the_improbable_is_never_drawn():
 
 
 @pytest.mark.parametrize(("probabilities", "message"), [
-    (np.full(31, 1 / 31), r"shape \(31,\) found; expected \(30,\), one an example"),
+    (np.full(31, 1 / 31), r"shape \(31,\) found; expected \(30,\), one per example"),
     (np.full(30, 0.125), r"least 0\.125, sum 3\.75 found; expected none negative, sum 1"),
     (np.array([-0.5, 1.5] + [0.0] * 28), r"least -0\.5, sum 1\.0 found"),
     (np.array([np.nan] + [1 / 29] * 29), r"least nan, sum nan found"),

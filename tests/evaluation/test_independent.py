@@ -3,10 +3,8 @@
 import cv2
 import numpy as np
 import pytest
-from rapidfuzz.distance import Levenshtein
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from lpasrn_jax.evaluation.texts import edit_distance
 from lpasrn_jax.losses import pixel
 
 
@@ -33,9 +31,3 @@ def test_ssim_is_that_of_scikit_image(pair):
     settings = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0, channel_axis=-1)
     expected = structural_similarity(image, other, **settings)
     assert float(pixel.ssim(to_network(other), to_network(image))[0]) == pytest.approx(expected, abs=1e-5)
-
-
-def test_edit_distance_is_that_of_rapidfuzz(rng):
-    for _ in range(500):
-        a, b = ("".join(rng.choice(list("AB01"), rng.integers(0, 9))) for _ in range(2))
-        assert edit_distance(a, b) == Levenshtein.distance(a, b)

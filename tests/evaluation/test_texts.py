@@ -6,14 +6,6 @@ import pytest
 from lpasrn_jax.evaluation import texts
 
 
-@pytest.mark.parametrize(("a", "b", "distance"), [
-    ("", "", 0), ("ABC", "", 3), ("ABC", "ABC", 0), ("ABC", "ABD", 1), ("ABC", "BC", 1), ("AABC", "ABC", 1),
-    ("KITTEN", "SITTING", 3), ("ABC1234", "BC12345", 2), ("AB", "BA", 2),
-])  # fmt: skip
-def test_edit_distance(a, b, distance):
-    assert texts.edit_distance(a, b) == texts.edit_distance(b, a) == distance
-
-
 def test_missing_and_surplus_characters_count():
     """One wrong, one missing, one surplus, shifted by one (two edits; by slots all seven are wrong), nothing, far too much."""
     read = ["ABC1235", "ABC123", "ABC12334", "BC12345", "", "X" * 20]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.losses import compose
@@ -53,13 +54,6 @@ presets = pytest.mark.parametrize("preset", PRESETS)
 
 def config_of(number, preset=""):
     return importlib.import_module(f"configs.stage{number}").get_config(preset)
-
-
-def flat(tree, prefix=""):
-    leaves = {}
-    for name, value in tree.items():
-        leaves |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return leaves
 
 
 @functools.cache
@@ -131,7 +125,7 @@ def test_the_weights_of_the_stage_before_fit(number, preset):
 @presets
 @pytest.mark.parametrize("number", NUMBERS[1:])
 def test_an_override_means_the_same_in_every_stage(number, preset):
-    mine, first = (flat(config_of(n, preset).to_dict()) for n in (number, 0))
+    mine, first = (flatten_dict(config_of(n, preset).to_dict(), sep=".") for n in (number, 0))
     assert {key: type(value) for key, value in mine.items()} == {key: type(value) for key, value in first.items()}
 
 
@@ -155,7 +149,7 @@ def count(tree):
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_quick_changes_sizes_and_lengths_and_not_what_a_stage_is(number):
-    quick, full = (flat(config_of(number, preset).stage.to_dict()) for preset in ("quick", ""))
+    quick, full = (flatten_dict(config_of(number, preset).stage.to_dict(), sep=".") for preset in ("quick", ""))
     changed = {key for key in full if quick[key] != full[key]}
     sizes = {"epochs", "lr", "decay", "decay_epochs", "warmup_epochs", "hard_mining.reweight_interval", "hard_mining.min_seen"}
     assert {"epochs", "lr"} <= changed <= sizes

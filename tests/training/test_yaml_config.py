@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from flax.traverse_util import flatten_dict
 
 from configs import stage0, stage3, stage4
 from lpasrn_jax.errors import UserError
@@ -17,16 +18,10 @@ def file(tmp_path):
 def changed(file, content, stage=stage4):
     """The keys of the stage's config that the file changes, by their full names, with their new values."""
     file.write_text(content)
-    before, after = flat(stage.get_config().to_dict()), flat(stage.get_config(str(file)).to_dict())
+    configs = stage.get_config(), stage.get_config(str(file))
+    before, after = (flatten_dict(config.to_dict(), sep=".") for config in configs)
     assert before.keys() == after.keys()
     return {key: value for key, value in after.items() if (value, type(value)) != (before[key], type(before[key]))}
-
-
-def flat(tree, prefix=""):
-    leaves = {}
-    for name, value in tree.items():
-        leaves |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return leaves
 
 
 def test_a_key_that_is_named_changes_and_no_other(file):

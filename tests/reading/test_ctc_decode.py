@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lpasrn_jax.plates import BRAZIL, PlateFormat
-from lpasrn_jax.reading.ctc import ctc_beam, ctc_greedy
+from lpasrn_jax.reading.ctc_decode import ctc_beam, ctc_greedy
 
 FORMATS = {
     "two layouts": (4, PlateFormat("01AB", (("old", "LN"), ("new", "LL")))),

@@ -16,7 +16,7 @@ BLANK = 0  # character i is class i + 1
 def ctc_loss(logits: Float[Array, "b t v+1"], text: Int[Array, "b k"]) -> Float[Array, " b"]:
     """-log p of the text, summed over all its alignments with the t steps, divided by k; 0 or more.
 
-    Graves, Fernandez, Gomez, Schmidhuber 2006 (doi:10.1145/1143844.1143891). Divided by k it is a value a character, like the
+    Graves, Fernandez, Gomez, Schmidhuber 2006 (doi:10.1145/1143844.1143891). Divided by k it is a value per character, like the
     loss of the slots. A text that fits no alignment (see `steps_needed`) gets about 1e5 / k, and a gradient without meaning.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from lpasrn_jax.losses import ctc
+from lpasrn_jax.losses import ctc_loss
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 
 A, B = 0, 1  # two characters of an alphabet of two; their CTC classes are 1 and 2, and 0 is the blank
@@ -17,7 +17,7 @@ A, B = 0, 1  # two characters of an alphabet of two; their CTC classes are 1 and
 @jax.jit
 def loss_and_gradient(logits, text):
     """One loss an example, and its gradient."""
-    losses, pull_back = jax.vjp(lambda logits: ctc.ctc_loss(logits, text), logits)
+    losses, pull_back = jax.vjp(lambda logits: ctc_loss.ctc_loss(logits, text), logits)
     return losses, pull_back(jnp.ones_like(losses))[0]
 
 
@@ -55,7 +55,7 @@ def test_loss_and_gradient_are_those_of_all_alignments(rng, steps, text):
 def test_aa_in_three_steps_by_hand():
     # A, blank, A is the only way: 0.5 * 0.25 * 0.8, over two characters
     p = jnp.array([[[0.25, 0.5, 0.25], [0.25, 0.5, 0.25], [0.1, 0.8, 0.1]]])
-    np.testing.assert_allclose(ctc.ctc_loss(jnp.log(p), jnp.array([[A, A]])), [-np.log(0.1) / 2], rtol=1e-5)
+    np.testing.assert_allclose(ctc_loss.ctc_loss(jnp.log(p), jnp.array([[A, A]])), [-np.log(0.1) / 2], rtol=1e-5)
 
 
 def test_examples_do_not_mix(rng):
@@ -96,12 +96,12 @@ def test_no_loss_is_negative_and_no_gradient_of_weight_is_lost(rng):
     ],
 )
 def test_steps_needed(layouts, steps):
-    assert ctc.steps_needed(PlateFormat(layouts=tuple((pattern, pattern) for pattern in layouts))) == steps
+    assert ctc_loss.steps_needed(PlateFormat(layouts=tuple((pattern, pattern) for pattern in layouts))) == steps
 
 
 def test_the_steps_needed_write_the_text_of_equal_neighbours_and_one_less_does_not(rng):
     text = jnp.array([BRAZIL.encode("AAA1111")])
-    logits = rng.normal(size=(1, ctc.steps_needed(BRAZIL), 37)).astype(np.float32)
-    loss = jax.jit(ctc.ctc_loss)
+    logits = rng.normal(size=(1, ctc_loss.steps_needed(BRAZIL), 37)).astype(np.float32)
+    loss = jax.jit(ctc_loss.ctc_loss)
     assert loss(logits, text)[0] < 20
     assert loss(logits[:, 1:], text)[0] > 1e4
