@@ -15,7 +15,7 @@ import ml_collections
 from jaxtyping import Array, Bool, Float, Int
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.losses import ctc_loss, embedding, lcofl, pixel
+from lpasrn_jax.losses import consistency, ctc_loss, embedding, lcofl, pixel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Outputs:
     """The inputs of one batch's losses.
 
     Attributes:
-      images: in [-1, 1] by kind: `hr`; `sr` of the generator; `bicubic` of LR; `other_hr`, another frame of the same track.
+      images: in [-1, 1] by kind: `lr`, `hr`; `sr` of the generator; `bicubic` of LR; `other_hr`, another frame of the track.
       slots: slot logits by kind of image, as far as `images_read` asks for them.
       ctc: CTC logits, likewise.
       embeddings: by kind of image, as far as `images_embedded` asks for them.
@@ -32,7 +32,7 @@ class Outputs:
       is_digit: which classes are digits.
     """
 
-    images: Mapping[str, Float[Array, "b h w 3"]]
+    images: Mapping[str, Float[Array, "b _ _ 3"]]
     slots: Mapping[str, Float[Array, "b k v"]]
     ctc: Mapping[str, Float[Array, "b t v+1"]]
     embeddings: Mapping[str, Float[Array, "b d"]]
@@ -81,6 +81,11 @@ def _lcofl(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
     }
 
 
+def _consistency(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
+    values = consistency.consistency(outputs.images["sr"], outputs.images["lr"], config.model.scale)
+    return {"consistency": Term(config.loss.lambda_consistency, values)}
+
+
 def _ctc(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
     weight = config.loss.lambda_ctc
     return {f"ctc_{kind}": Term(weight, ctc_loss.ctc_loss(outputs.ctc[kind], outputs.text)) for kind in config.stage.reads}
@@ -111,6 +116,7 @@ def _contrastive(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
 COMPONENTS = {
     "l1": Component(("generator",), lambda stage: (), (), _l1),
     "lcofl": Component(("generator", "ocr"), lambda stage: ("sr",), (), _lcofl),
+    "consistency": Component(("generator",), lambda stage: (), (), _consistency),
     "ctc": Component(("ocr",), lambda stage: tuple(stage.reads), (), _ctc),
     "slots": Component(("ocr",), lambda stage: tuple(stage.reads), (), _slots),
     "embedding": Component(("generator", "embedder"), lambda stage: (), ("sr", "hr"), _embedding),

@@ -6,21 +6,21 @@ import pytest
 
 from configs import base
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.losses import compose, embedding, lcofl, pixel
+from lpasrn_jax.losses import compose, consistency, embedding, lcofl, pixel
 
 ALL = jnp.ones(3, bool)
 
 
 @pytest.fixture
 def made(rng):
-    def images():
-        return jnp.asarray(rng.uniform(-1, 1, (3, 16, 48, 3)), jnp.float32)
+    def images(h=16, w=48):
+        return jnp.asarray(rng.uniform(-1, 1, (3, h, w, 3)), jnp.float32)
 
     def normal(*shape):
         return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
     return compose.Outputs(
-        images={"hr": images(), "sr": images(), "other_hr": images()},
+        images={"lr": images(8, 24), "hr": images(), "sr": images(), "other_hr": images()},
         slots={"hr": normal(3, 7, 36), "sr": normal(3, 7, 36)},
         ctc={"hr": normal(3, 12, 37), "sr": normal(3, 12, 37)},
         embeddings={"hr": normal(3, 8), "sr": normal(3, 8), "other_hr": normal(3, 8)},
@@ -42,11 +42,19 @@ def total(made, config, epoch=0.0, mask=ALL):
 
 
 def test_each_term_is_returned_under_its_name(made):
-    config = stage("l1", "lcofl", "ctc", "slots", "embedding", "contrastive", reads=("hr", "sr"))
+    config = stage("l1", "consistency", "lcofl", "ctc", "slots", "embedding", "contrastive", reads=("hr", "sr"))
     _, means = total(made, config)
-    assert sorted(means) == sorted(
-        ["l1", "classification", "layout", "ssim", "ctc_hr", "ctc_sr", "slots_hr", "slots_sr", "embedding", "contrastive"]
-    )
+    of_lcofl, of_ocr = ["classification", "layout", "ssim"], ["ctc_hr", "ctc_sr", "slots_hr", "slots_sr"]
+    assert sorted(means) == sorted(["l1", "consistency", *of_lcofl, *of_ocr, "embedding", "contrastive"])
+
+
+def test_consistency_is_of_sr_with_lr(made):
+    config = stage("consistency")
+    config.loss.lambda_consistency = 0.25
+    expected = consistency.consistency(made.images["sr"], made.images["lr"], 2).mean()
+    loss, means = total(made, config)
+    np.testing.assert_allclose(means["consistency"], expected, rtol=1e-6)
+    np.testing.assert_allclose(loss, 0.25 * expected, rtol=1e-6)
 
 
 def test_lcofl_is_the_weighted_sum_of_its_three_parts(made):
@@ -105,6 +113,7 @@ def test_what_networks_must_look_at_follows_from_the_components():
     (("l1", "l3"), {}, r"stage\.loss_components: 'l3' found; expected some of l1, lcofl"),
     (("lcofl",), {"networks": ("generator",)}, "'lcofl' needs the ocr; add it to stage.networks"),
     (("l1",), {"networks": ("ocr", "embedder")}, "'l1' needs the generator"),
+    (("consistency",), {"networks": ("ocr",)}, "'consistency' needs the generator"),
     (("slots",), {}, r"stage\.reads: empty"),
     (("slots",), {"reads": ("hr", "lr")}, r"stage\.reads: \('hr', 'lr'\) found; expected some of bicubic, hr, sr"),
     (("slots",), {"reads": ("sr",), "networks": ("ocr",)}, r"stage\.reads: \('sr',\) found; expected some of bicubic, hr"),

@@ -148,8 +148,10 @@ def count(tree):
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_quick_changes_sizes_and_lengths_and_not_what_a_stage_is(number):
+def test_quick_changes_sizes_and_lengths_and_adds_consistency_where_pixels_are_taught(number):
     quick, full = (flatten_dict(config_of(number, preset).stage.to_dict(), sep=".") for preset in ("quick", ""))
+    added = ("consistency",) if "l1" in full["loss_components"] else ()
+    assert quick.pop("loss_components") == full.pop("loss_components") + added
     changed = {key for key in full if quick[key] != full[key]}
     sizes = {"epochs", "lr", "decay", "decay_epochs", "warmup_epochs", "hard_mining.reweight_interval", "hard_mining.min_seen"}
     assert {"epochs", "lr"} <= changed <= sizes
