@@ -1,4 +1,4 @@
-"""Plain convolution, whose weight gradient on a CPU is a native kernel: XLA's takes twice the processor time, in one thread."""
+"""Plain convolution for training on a CPU: XLA's, with output and gradients from native kernels under differentiation."""
 
 import functools
 
@@ -28,11 +28,12 @@ def conv_general_dilated(
     feature_group_count: int = 1,
     precision=None,
 ) -> Array:
-    """`jax.lax.conv_general_dilated`, with a faster weight gradient on a CPU for a float32 NHWC convolution of stride 1.
+    """`jax.lax.conv_general_dilated`, which trains faster on a CPU where it is float32, NHWC and of stride 1.
 
-    Everything else is XLA's: the output, the input gradient, other arguments, other platforms, and an installation without the
-    compiled kernels. The gradient agrees with XLA's to float32's accuracy, and the same arguments give the same bits. `jit`,
-    `vmap`, `shard_map` and operands sharded along n work; where the kernel is used, derivatives are of reverse mode only.
+    There, and under differentiation, native kernels compute the output and the gradients. They agree with XLA's to float32's
+    accuracy, and the same arguments give the same bits. Everything else is left to XLA: an output that is not differentiated,
+    other arguments, other platforms, `vmap`, and an installation without the kernels. `jit`, `shard_map` and operands sharded
+    along n work; where the kernels may be used, derivatives are of first order and in reverse mode only.
     """
     numbers = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
     plain = (
@@ -52,69 +53,96 @@ def conv_general_dilated(
     return _convolve(tuple((low, high) for low, high in padding), precision, vary(lhs, axes), vary(rhs, axes))
 
 
-def _xla(padding: Padding, precision, value, weights):
+def _xla(
+    padding: Padding, precision, value: Float[Array, "n h w i"], weights: Float[Array, "a b i o"]
+) -> Float[Array, "n p q o"]:
     return jax.lax.conv_general_dilated(value, weights, (1, 1), padding, dimension_numbers=LAYOUT, precision=precision)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _convolve(
-    padding: Padding, precision, value: Float[Array, "n h w i"], weights: Float[Array, "kh kw i o"]
-) -> Float[Array, "n ho wo o"]:
-    return _xla(padding, precision, value, weights)
+_convolve = jax.custom_vjp(_xla, nondiff_argnums=(0, 1))
 
 
 def _forward(padding, precision, value, weights):
-    return _convolve(padding, precision, value, weights), (value, weights)
+    (top, _), (left, _) = padding
+    xla = functools.partial(_xla, padding, precision)
+    output = _faster(
+        "ConvolutionForward", xla, "n h w i, a b i o -> n p q o", value, weights, pad_top=top, pad_left=left, transposed=False
+    )
+    return output, (value, weights)
 
 
 def _backward(padding, precision, residuals, grad):
     value, weights = residuals
-    (value_grad,) = jax.linear_transpose(lambda value: _xla(padding, precision, value, weights), value)(grad)
+    (top, _), (left, _), (height, width) = *padding, weights.shape[:2]
 
-    def by_xla(value, grad):
+    def value_grad(grad, weights):
+        return jax.linear_transpose(lambda value: _xla(padding, precision, value, weights), value)(grad)[0]
+
+    def weights_grad(value, grad):
         return jax.linear_transpose(lambda weights: _xla(padding, precision, value, weights), weights)(grad)[0]
 
-    def native(value, grad):
-        return vary(_native(padding, weights.shape[:2], by_xla)(value, grad), varying_axes(value))
-
-    # The platform is known only when the computation is compiled.
-    return value_grad, jax.lax.platform_dependent(value, grad, cpu=native, default=by_xla)
+    # The input gradient is a convolution of the output's, with the taps in reverse.
+    reverse = dict(pad_top=height - 1 - top, pad_left=width - 1 - left, transposed=True)
+    return (
+        _faster("ConvolutionForward", value_grad, "n p q o, a b i o -> n h w i", grad, weights, **reverse),
+        _faster(
+            "ConvolutionWeightGradient", weights_grad, "n h w i, n p q o -> a b i o", value, grad, pad_top=top, pad_left=left
+        ),
+    )
 
 
 _convolve.defvjp(_forward, _backward)
 
 
-def _native(padding: Padding, kernel_size: tuple[int, int], by_xla):
-    """The kernel as a function of input and output gradient, split over devices along n; `vmap` takes XLA's instead."""
+def _faster(target: str, xla, rule: str, *operands: Array, pad_top: int, pad_left: int, **attributes: bool) -> Array:
+    """The kernel `target` where the computation is compiled for a CPU, if it is the faster one there; `xla` elsewhere.
 
-    def kernel(value: Float[Array, "n h w i"], grad: Float[Array, "n ho wo o"]) -> Float[Array, "kh kw i o"]:
-        shape = (*kernel_size, value.shape[-1], grad.shape[-1])
-        call = jax.ffi.ffi_call("ConvolutionWeightGradient", jax.ShapeDtypeStruct(shape, value.dtype))
-        (top, _), (left, _) = padding
-        return call(value, grad, pad_top=np.int64(top), pad_left=np.int64(left))
+    `rule` names the dimensions of operands and result, as `custom_partitioning` wants them, with the batch n first.
+    """
+    result = jax.eval_shape(xla, *operands)
+    # The kernel has whole vectors of output channels. With 3 of them, it was the slower one from between 16 and 32 inputs on.
+    if target == "ConvolutionForward" and result.shape[-1] < 8 and operands[0].shape[-1] > 16:
+        return xla(*operands)
 
+    def kernel(*operands):
+        shape = (operands[0].shape[0], *result.shape[1:]) if "-> n" in rule else result.shape  # a device has a part of n
+        call = jax.ffi.ffi_call(target, jax.ShapeDtypeStruct(shape, result.dtype))
+        return call(*operands, pad_top=np.int64(pad_top), pad_left=np.int64(pad_left), **attributes)
+
+    mapped = custom_vmap(_split_over_devices(kernel, rule))
+    mapped.def_vmap(
+        lambda size, mapped, *arrays: (jax.vmap(xla, [0 if is_mapped else None for is_mapped in mapped])(*arrays), True)
+    )
+
+    def native(*operands):
+        return vary(mapped(*operands), varying_axes(operands[0]))
+
+    return jax.lax.platform_dependent(*operands, cpu=native, default=xla)
+
+
+def _split_over_devices(kernel, rule: str):
+    """Each device takes its part of what has n; a result without n is the sum over devices."""
     split = custom_partitioning(kernel)
+    *with_batch, result_with_batch = (dimensions.split()[0] == "n" for dimensions in rule.replace("->", ",").split(","))
 
-    def partition(mesh, operands, result):
+    def shardings(mesh, operands):
         spec = operands[0].sharding.spec
         axes = spec[0] if len(spec) else None
-        by_batch = NamedSharding(mesh, PartitionSpec(axes))
+        by_batch, whole = NamedSharding(mesh, PartitionSpec(axes)), NamedSharding(mesh, PartitionSpec())
+        result, *operands = (by_batch if has_batch else whole for has_batch in (result_with_batch, *with_batch))
+        return axes, result, tuple(operands)
 
-        def each_device(value, grad):
-            return kernel(value, grad) if axes is None else jax.lax.psum(kernel(value, grad), axes)
+    def partition(mesh, operands, result):
+        axes, *placed = shardings(mesh, operands)
+        if result_with_batch or axes is None:
+            return mesh, kernel, *placed
+        return mesh, lambda *operands: jax.lax.psum(kernel(*operands), axes), *placed
 
-        return mesh, each_device, NamedSharding(mesh, PartitionSpec()), (by_batch, by_batch)
-
+    names = dict.fromkeys(rule.replace(",", " ").replace("->", " ").split())  # in order of appearance, as Shardy asks
     split.def_partition(
         partition=partition,
-        infer_sharding_from_operands=lambda mesh, operands, result: NamedSharding(mesh, PartitionSpec()),
-        sharding_rule="n h w i, n p q o -> a b i o",
-        need_replication_factors=tuple("hwipqoab"),
+        infer_sharding_from_operands=lambda mesh, operands, result: shardings(mesh, operands)[1],
+        sharding_rule=rule,
+        need_replication_factors=tuple(name for name in names if name != "n"),
     )
-    mapped = custom_vmap(split)
-
-    @mapped.def_vmap
-    def rule(axis_size, in_batched, value, grad):
-        return jax.vmap(by_xla, [0 if batched else None for batched in in_batched])(value, grad), True
-
-    return mapped
+    return split

@@ -21,7 +21,7 @@ def unavailable() -> str:
         return f"{LIBRARY.name} was not built: dcnv4_jax was installed without a C++ compiler; install one, then reinstall it"
     try:
         library = ctypes.CDLL(str(LIBRARY))
-        for name in ("DeformConvForward", "DeformConvBackward", "ConvolutionWeightGradient"):
+        for name in ("DeformConvForward", "DeformConvBackward", "ConvolutionForward", "ConvolutionWeightGradient"):
             jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
     except Exception as error:  # the loader and XLA raise their own kinds, and none may stop `auto` from taking another
         return f"{LIBRARY} does not load into jaxlib {jax.lib.__version__}: {error}; reinstall dcnv4_jax"

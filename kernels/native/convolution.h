@@ -1,39 +1,63 @@
-// The weight gradient of a convolution as the kernels see it, and the table of kernels that each instruction set provides.
+// A convolution as the kernels see it, and the tables of kernels that each instruction set provides.
 #pragma once
 
 #include <cstdint>
 
 namespace dcnv4::convolution {
 
-// Stride 1, zero padding. The gradient of weight (ky, kx, i, o) is the sum over images and output pixels (y, x) of
-// input(y + ky - pad_top, x + kx - pad_left, i) * grad(y, x, o).
+// Stride 1, zero padding. Output (y, x, o) is the sum over taps (ky, kx) and input channels i of
+// input(y + ky - pad_top, x + kx - pad_left, i) * weights(ky, kx, i, o).
 struct Problem {
   int64_t n, h, w, ci;  // input [n, h, w, ci]
-  int64_t ho, wo, co;   // grad [n, ho, wo, co]
+  int64_t ho, wo, co;   // output [n, ho, wo, co]
   int64_t kh, kw;       // weights [kh, kw, ci, co]
   int64_t pad_top, pad_left;
+
   const float* input;
-  const float* grad;
-  float* weights;
+  const float* weights;   // forward only
+  float* output;          // forward only
+  const float* grad;      // like output, weight gradient only
+  float* grad_weights;    // like weights, weight gradient only
 };
 
-// A range of input channels, summed over some strips, into which each instruction set cuts the outputs of all images.
-struct Unit {
-  int64_t channel_begin, channel_end, strip_begin, strip_end;
-};
+// Outputs are computed by strips, some lines of one image; all memory is aligned to 64 bytes.
+namespace forward {
 
-// The kernels of one instruction set; all memory is aligned to 64 bytes.
 struct Kernels {
   int64_t (*strip_count)(const Problem&);
-  int64_t (*scratch_floats)(const Problem&, int64_t channels);
-  int64_t (*sum_floats)(const Problem&, int64_t channels);
-  void (*weight_gradient)(const Problem&, const Unit&, float* scratch, float* sums);
-  // Writes the weights of the unit's channels: the sum, in order, of `stripes` units' sums that lie `apart` floats apart.
-  void (*store_weights)(const Problem&, const Unit&, const float* sums, int64_t stripes, int64_t apart);
+  int64_t (*packed_floats)(const Problem&);
+  int64_t (*scratch_floats)(const Problem&);
+  // Copies the weights of one row of taps to where `convolve` reads them. `transposed` are those of the input gradient: they lie
+  // as [kh, kw, co, ci], and the taps in reverse.
+  void (*pack_weights)(const Problem&, bool transposed, int64_t ky, float* packed);
+  void (*convolve)(const Problem&, int64_t strip, const float* packed, float* scratch);
 };
 
 extern const Kernels kBaselineKernels;
 extern const Kernels kAvx2Kernels;    // x86-64 only
 extern const Kernels kAvx512Kernels;  // x86-64 only
 
+}  // namespace forward
+
+namespace weight_gradient {
+
+// A range of input channels, summed over some strips.
+struct Unit {
+  int64_t channel_begin, channel_end, strip_begin, strip_end;
+};
+
+struct Kernels {
+  int64_t (*strip_count)(const Problem&);
+  int64_t (*scratch_floats)(const Problem&, int64_t channels);
+  int64_t (*sum_floats)(const Problem&, int64_t channels);
+  void (*add_up)(const Problem&, const Unit&, float* scratch, float* sums);
+  // Writes the gradients of the unit's channels: the sum, in order, of `stripes` units' sums that lie `apart` floats apart.
+  void (*store_grads)(const Problem&, const Unit&, const float* sums, int64_t stripes, int64_t apart);
+};
+
+extern const Kernels kBaselineKernels;
+extern const Kernels kAvx2Kernels;    // x86-64 only
+extern const Kernels kAvx512Kernels;  // x86-64 only
+
+}  // namespace weight_gradient
 }  // namespace dcnv4::convolution

@@ -1,4 +1,4 @@
-"""The convolution whose weight gradient is a native kernel: the same as XLA's under every transformation."""
+"""The convolution with native kernels for training: the same as XLA's, under every transformation."""
 
 import functools
 
@@ -12,14 +12,14 @@ from dcnv4_jax import cpu
 from dcnv4_jax.convolution import LAYOUT, conv_general_dilated
 
 pytestmark = pytest.mark.skipif(
-    bool(cpu.unavailable()) or jax.default_backend() != "cpu",
-    reason=f"no compiled kernels for this platform: {cpu.unavailable()}",
+    bool(cpu.unavailable()) or jax.default_backend() != "cpu", reason=f"no kernels for this platform: {cpu.unavailable()}"
 )
-RELATIVE = 1e-5  # of the largest gradient: sums of up to 30 000 float32 products, in another order
+RELATIVE = 1e-5  # of the largest value: sums of up to 30 000 float32 products, in another order
+KERNELS = {"ConvolutionForward", "ConvolutionWeightGradient"}
 
 
-def convolve(value, weights, *, strides=(1, 1), padding="SAME", function=conv_general_dilated, **options):
-    return function(value, weights, strides, padding, dimension_numbers=LAYOUT, **options)
+def convolve(value, weights, *, padding="SAME", function=conv_general_dilated):
+    return function(value, weights, (1, 1), padding, dimension_numbers=LAYOUT)
 
 
 def arrays(rng, n, h, w, i, o, kernel=(3, 3)):
@@ -27,13 +27,24 @@ def arrays(rng, n, h, w, i, o, kernel=(3, 3)):
     return jnp.asarray(value), jnp.asarray(weights)
 
 
-def gradients(function, value, weights):
-    """Of a loss whose gradient at the output is not symmetric and not constant."""
-    return jax.grad(lambda *arrays: jnp.square(function(*arrays) + 0.5).sum(), argnums=(0, 1))(value, weights)
+def with_gradients(function):
+    """Output and both gradients of half the output's square plus a constant."""
+
+    def both(value, weights):
+        output, pull = jax.vjp(function, value, weights)
+        return output, *pull(output + 0.5)
+
+    return both
 
 
-def uses_the_kernel(function, *arrays) -> bool:
-    return "ConvolutionWeightGradient" in jax.jit(functools.partial(gradients, function)).lower(*arrays).compile().as_text()
+def compiled(function, *arrays):
+    """The program for output and gradients, and which kernels it calls."""
+    lowered = jax.jit(with_gradients(function)).lower(*arrays)
+    return lowered.compile(), kernels_of(lowered)
+
+
+def kernels_of(lowered):
+    return {name for name in KERNELS if name in lowered.as_text()}
 
 
 def assert_same(found, expected):
@@ -43,12 +54,11 @@ def assert_same(found, expected):
     jax.tree.map(close, found, expected)
 
 
-def assert_agrees_with_xla(value, weights, **options):
-    native = functools.partial(convolve, **options)
-    xla = functools.partial(convolve, function=jax.lax.conv_general_dilated, **options)
-    assert uses_the_kernel(native, value, weights)
-    np.testing.assert_array_equal(native(value, weights), xla(value, weights))
-    assert_same(gradients(native, value, weights), gradients(xla, value, weights))
+def assert_agrees_with_xla(value, weights, padding="SAME", kernels=KERNELS):
+    native, found = compiled(functools.partial(convolve, padding=padding), value, weights)
+    assert found == kernels
+    xla, _ = compiled(functools.partial(convolve, padding=padding, function=jax.lax.conv_general_dilated), value, weights)
+    assert_same(native(value, weights), xla(value, weights))
 
 
 @pytest.mark.parametrize("shape", [
@@ -74,78 +84,97 @@ def test_agrees_with_xla(rng, shape):
     ((7, 3), ((9, 9), (9, 9))),
 ], ids=str)  # fmt: skip
 def test_kernel_sizes_and_paddings(rng, kernel, padding):
-    assert_agrees_with_xla(*arrays(rng, 2, 6, 8, 5, 20, kernel), padding=padding)
+    assert_agrees_with_xla(*arrays(rng, 2, 6, 8, 5, 20, kernel), padding)
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "forward", "backward"), [
+    (32, 3, False, True),
+    (3, 32, True, False),
+    (3, 3, True, True),
+    (32, 32, True, True),
+])  # fmt: skip
+def test_few_output_channels_of_many_inputs_are_left_to_xla(rng, inputs, outputs, forward, backward):
+    """The input gradient's outputs are the inputs."""
+    value, weights = arrays(rng, 1, 4, 5, inputs, outputs)
+    output = jax.jit(lambda value, weights: jax.vjp(convolve, value, weights)[0]).lower(value, weights)
+    assert ("ConvolutionForward" in output.as_text()) == forward
+    grad = jax.jit(lambda value, weights, grad: jax.vjp(convolve, value, weights)[1](grad)[0]).lower(
+        value, weights, convolve(value, weights)
+    )
+    assert ("transposed = true" in grad.as_text()) == backward
 
 
 @pytest.mark.parametrize("shape", [(0, 4, 5, 3, 8), (2, 2, 5, 3, 8)], ids=["no image", "no output"])
 def test_a_sum_of_nothing_is_zero(rng, shape):
-    grads = gradients(functools.partial(convolve, padding="VALID"), *arrays(rng, *shape))
-    np.testing.assert_array_equal(grads[1], np.zeros((3, 3, 3, 8)))
+    value, weights = arrays(rng, *shape)
+    output, grad_value, grad_weights = with_gradients(functools.partial(convolve, padding="VALID"))(value, weights)
+    assert output.size == 0
+    np.testing.assert_array_equal(grad_value, np.zeros(value.shape))
+    np.testing.assert_array_equal(grad_weights, np.zeros(weights.shape))
 
 
 def test_same_bits_every_time(rng):
     value, weights = arrays(rng, 16, 12, 36, 64, 32)
-    program = jax.jit(functools.partial(gradients, convolve))
+    program, _ = compiled(convolve, value, weights)
     first = program(value, weights)
     for _ in range(5):
         jax.tree.map(np.testing.assert_array_equal, program(value, weights), first)
 
 
+def test_an_output_that_is_not_differentiated_is_xlas(rng):
+    value, weights = arrays(rng, 2, 6, 8, 8, 8)
+    assert not kernels_of(jax.jit(convolve).lower(value, weights))
+    np.testing.assert_array_equal(convolve(value, weights), convolve(value, weights, function=jax.lax.conv_general_dilated))
+
+
 @pytest.mark.parametrize("change", [
-    {"strides": (2, 2)},
-    {"strides": (1, 2)},
+    {"window_strides": (2, 2)},
+    {"window_strides": (1, 2)},
     {"rhs_dilation": (2, 2)},
-    {"lhs_dilation": (2, 1), "padding": ((1, 1), (1, 1))},
+    {"lhs_dilation": (2, 1)},
     {"feature_group_count": 2},
-    {"dtype": jnp.bfloat16},
     {"dimension_numbers": ("NHWC", "OHWI", "NHWC")},
+    {"dtype": jnp.bfloat16},
 ], ids=str)  # fmt: skip
-def test_what_the_kernel_does_not_do_is_left_to_xla(rng, change):
-    options = {"strides": (1, 1), "padding": "SAME", "dimension_numbers": LAYOUT} | change
-    dtype, strides, padding = options.pop("dtype", jnp.float32), options.pop("strides"), options.pop("padding")
+def test_what_the_kernels_do_not_do_is_left_to_xla(rng, change):
+    dtype = change.pop("dtype", jnp.float32)
+    options = dict(window_strides=(1, 1), padding=((1, 1), (1, 1)), dimension_numbers=LAYOUT) | change
     value, weights = (array.astype(dtype) for array in arrays(rng, 2, 6, 8, 8, 8))
     weights = weights[:, :, : 8 // options.get("feature_group_count", 1)]
     if options["dimension_numbers"] != LAYOUT:
         weights = weights.transpose(3, 0, 1, 2)
-
-    def gradients_of(function):
-        return functools.partial(
-            gradients, lambda value, weights: function(value, weights, strides, padding, **options).astype(jnp.float32)
-        )
-
-    for found, expected in zip(
-        gradients_of(conv_general_dilated)(value, weights),
-        gradients_of(jax.lax.conv_general_dilated)(value, weights),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(found, expected)
-    lowered = jax.jit(gradients_of(conv_general_dilated)).lower(value, weights)
-    assert "ConvolutionWeightGradient" not in lowered.compile().as_text()
+    program, kernels = compiled(functools.partial(conv_general_dilated, **options), value, weights)
+    assert not kernels
+    expected, _ = compiled(functools.partial(jax.lax.conv_general_dilated, **options), value, weights)
+    jax.tree.map(np.testing.assert_array_equal, program(value, weights), expected(value, weights))
 
 
-def test_without_the_compiled_kernels_xla_does_all(rng, monkeypatch):
+def test_without_the_kernels_xla_does_all(rng, monkeypatch):
     monkeypatch.setattr(cpu, "unavailable", lambda: "not built")
-    assert not uses_the_kernel(convolve, *arrays(rng, 2, 6, 8, 8, 8))
+    assert not kernels_of(jax.jit(with_gradients(convolve)).lower(*arrays(rng, 2, 6, 8, 8, 8)))
 
 
 def test_checkpoint(rng):
     value, weights = arrays(rng, 2, 6, 8, 8, 8)
-    assert_same(gradients(jax.checkpoint(convolve), value, weights), gradients(convolve, value, weights))
+    (again, kernels), (once, _) = compiled(jax.checkpoint(convolve), value, weights), compiled(convolve, value, weights)
+    assert kernels == KERNELS
+    assert_same(again(value, weights), once(value, weights))
 
 
-def test_vmap(rng):
+@pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)], ids=str)
+def test_vmap(rng, axes):
     """Over values, over weights, and over both."""
     value, weights = arrays(rng, 6, 6, 8, 5, 8)
-    values, several = value.reshape(3, 2, *value.shape[1:]), jnp.stack([weights, weights * 0.5, weights + 1])
-    for axes, operands in (((0, None), (values, weights)), ((None, 0), (value, several)), ((0, 0), (values, several))):
-        expected = [
-            gradients(convolve, *(array if axis is None else array[i] for axis, array in zip(axes, operands, strict=True)))
-            for i in range(3)
-        ]
-        assert_same(
-            jax.vmap(functools.partial(gradients, convolve), axes)(*operands),
-            jax.tree.map(lambda *parts: jnp.stack(parts), *expected),
-        )
+    operands = (
+        value if axes[0] is None else value.reshape(3, 2, *value.shape[1:]),
+        weights if axes[1] is None else jnp.stack([weights, weights * 0.5, weights + 1]),
+    )
+    one_by_one, _ = compiled(convolve, *(array if axis is None else array[0] for axis, array in zip(axes, operands, strict=True)))
+    expected = [
+        one_by_one(*(array if axis is None else array[i] for axis, array in zip(axes, operands, strict=True))) for i in range(3)
+    ]
+    mapped = jax.jit(jax.vmap(with_gradients(convolve), axes))(*operands)
+    assert_same(mapped, jax.tree.map(lambda *parts: jnp.stack(parts), *expected))
 
 
 @pytest.fixture
@@ -156,28 +185,33 @@ def mesh():
 
 
 def test_jit_with_shardings_splits_the_batch(rng, mesh):
-    """Each device sums over its own images, and the sums are added; nothing is gathered."""
+    """Each device computes its own images, and the weight gradients are added; nothing is gathered."""
     value, weights = arrays(rng, 8, 6, 8, 5, 8)
     by_batch, whole = NamedSharding(mesh, PartitionSpec("data")), NamedSharding(mesh, PartitionSpec())
-    program = jax.jit(functools.partial(gradients, convolve), in_shardings=(by_batch, whole)).lower(value, weights).compile()
+    program = jax.jit(with_gradients(convolve), in_shardings=(by_batch, whole)).lower(value, weights).compile()
     text = program.as_text()
-    assert "ConvolutionWeightGradient" in text
-    assert "all-reduce" in text
+    assert all(name in text for name in (*KERNELS, "all-reduce"))
     assert "all-gather" not in text
-    assert_same(program(jax.device_put(value, by_batch), jax.device_put(weights, whole)), gradients(convolve, value, weights))
+    results = program(jax.device_put(value, by_batch), jax.device_put(weights, whole))
+    assert all(result.sharding.is_equivalent_to(by_batch, 4) for result in results[:2])
+    assert_same(results, with_gradients(convolve)(value, weights))
 
 
-def test_operands_sharded_otherwise_are_gathered(rng, mesh):
+@pytest.mark.parametrize("spec", [(None, "data"), (None, None, None, "data"), ()], ids=str)
+def test_operands_sharded_otherwise(rng, mesh, spec):
     value, weights = arrays(rng, 2, 8, 8, 8, 8)
-    for spec in (PartitionSpec(None, "data"), PartitionSpec(None, None, None, "data"), PartitionSpec()):
-        placed = jax.device_put(value, NamedSharding(mesh, spec)), jax.device_put(weights, NamedSharding(mesh, PartitionSpec()))
-        assert_same(jax.jit(functools.partial(gradients, convolve))(*placed), gradients(convolve, value, weights))
+    placed = (
+        jax.device_put(value, NamedSharding(mesh, PartitionSpec(*spec))),
+        jax.device_put(weights, NamedSharding(mesh, PartitionSpec())),
+    )
+    assert_same(jax.jit(with_gradients(convolve))(*placed), compiled(convolve, value, weights)[0](value, weights))
 
 
 def test_shard_map(rng, mesh):
     """The gradient of weights that all devices share is the sum over devices."""
     value, weights = arrays(rng, 8, 6, 8, 5, 8)
     by_batch, whole = PartitionSpec("data"), PartitionSpec()
-    split = jax.jit(jax.shard_map(convolve, mesh=mesh, in_specs=(by_batch, whole), out_specs=by_batch))
-    assert uses_the_kernel(split, value, weights)
-    assert_same(gradients(split, value, weights), gradients(convolve, value, weights))
+    split = jax.shard_map(convolve, mesh=mesh, in_specs=(by_batch, whole), out_specs=by_batch)
+    program, kernels = compiled(split, value, weights)
+    assert kernels == KERNELS
+    assert_same(program(value, weights), compiled(convolve, value, weights)[0](value, weights))

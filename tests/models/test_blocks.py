@@ -82,7 +82,7 @@ def test_shallow_features_keep_odd_sizes(size):
     assert np.isfinite(features).all()
 
 
-def test_convolutions_train_with_the_native_weight_gradient():
+def test_convolutions_are_trained_by_native_kernels():
     if not (found := available()["cpu"]) or jax.default_backend() != "cpu":
         pytest.skip(found.reason or "another platform than the kernel's")
     x, conv = images(1, 4, 6, 5), Conv(8)
