@@ -23,6 +23,8 @@ def get_config() -> ConfigDict:
 
     config.data.root = "data/train"
     config.data.tfds_dir = ""  # where the prepared set goes; empty: TFDS's own default, ~/tensorflow_datasets
+    config.data.crop_margins = (0.0, 0.0)  # range of what is left around plates with known corners, part of their size
+    config.data.single_frames = 0.35  # part of the training tracks of which the reference frame alone is shown
     config.data.val_split = 0.05
     config.data.strict = False  # stop at the first bad track instead of naming and skipping it
     config.data.augment = dict(augment.DEFAULTS)
@@ -42,6 +44,8 @@ def get_config() -> ConfigDict:
     config.loss.lambda_embed = 0.3
     config.loss.embed_warmup_epochs = 50.0  # lambda_embed rises from 0 over these
     config.loss.embed_margin = 2.0
+
+    config.loss.perturb = dict(augment.DEFAULTS, enabled=False)  # how SR images are changed before the OCR reads them in training
 
     config.stage = ConfigDict()
     config.stage.name = ""  # of the stage's folder
@@ -85,7 +89,7 @@ def quick(config: ConfigDict) -> ConfigDict:
     config.model.update(features=16, num_rrdb_blocks=2, growth=12, deform_groups=2, msca_scales=(0.5, 0.25))
     config.model.ocr.update(widths=(16, 32, 48, 64), blocks_per_stage=1, transformer_layers=1, heads=4)
     config.loss.update(use_lightweight_embedder=True, embed_warmup_epochs=1.0)
-    if "l1" in config.stage.loss_components:
+    if "l1" in config.stage.loss_components and "consistency" not in config.stage.loss_components:
         config.stage.loss_components += ("consistency",)
     config.train.update(batch_size=16, ema_decay=0.99)
     config.train.best_metrics = tuple(name for name in config.train.best_metrics if name != "word_acc")  # too few plates
@@ -94,13 +98,13 @@ def quick(config: ConfigDict) -> ConfigDict:
     return config
 
 
-def with_preset(config: ConfigDict, preset: str, stage: int, quick_stage: Mapping[str, Any]) -> ConfigDict:
+def with_preset(config: ConfigDict, preset: str, stage: str, quick_stage: Mapping[str, Any]) -> ConfigDict:
     """The config of a stage under a preset.
 
     Args:
       preset: "" for the config as it is; "quick" for the small size, with `quick_stage` in the stage's section; or a YAML file of
-        the guide's form, such as lp_asrn.yaml, whose section `progressive_training.stage<N>` is the stage's.
-      stage: its number.
+        the guide's form, such as lp_asrn.yaml, whose section `progressive_training.STAGE` is the stage's.
+      stage: its name among a file's, `stage0` to `stage4` or `track`.
     """
     if preset == "quick":
         quick(config).stage.update(quick_stage)

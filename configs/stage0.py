@@ -23,4 +23,4 @@ def get_config(preset: str = "") -> ConfigDict:
         warmup_epochs=5.0,
     )
     config.train.best_metrics = ("word_acc", "char_acc")  # of HR images: there is no generator yet
-    return base.with_preset(config, preset, 0, dict(epochs=4, lr=2e-3, warmup_epochs=0.5))
+    return base.with_preset(config, preset, "stage0", dict(epochs=4, lr=2e-3, warmup_epochs=0.5))

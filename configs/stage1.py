@@ -19,4 +19,4 @@ def get_config(preset: str = "") -> ConfigDict:
         epochs=30,
         lr=1e-4,
     )
-    return base.with_preset(config, preset, 1, dict(epochs=1, lr=2e-3))
+    return base.with_preset(config, preset, "stage1", dict(epochs=1, lr=2e-3))

@@ -19,4 +19,4 @@ def get_config(preset: str = "") -> ConfigDict:
         epochs=300,
         lr=1e-4,
     )
-    return base.with_preset(config, preset, 2, dict(epochs=1, lr=5e-4))
+    return base.with_preset(config, preset, "stage2", dict(epochs=1, lr=5e-4))

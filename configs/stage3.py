@@ -20,4 +20,4 @@ def get_config(preset: str = "") -> ConfigDict:
         epochs=150,
         lr=1e-5,
     )
-    return base.with_preset(config, preset, 3, dict(epochs=1, lr=3e-4))
+    return base.with_preset(config, preset, "stage3", dict(epochs=1, lr=3e-4))

@@ -21,4 +21,4 @@ def get_config(preset: str = "") -> ConfigDict:
     )
     config.stage.hard_mining.enabled = True
     mining = dict(reweight_interval=1, min_seen=1)
-    return base.with_preset(config, preset, 4, dict(epochs=2, lr=2e-4, hard_mining=mining))
+    return base.with_preset(config, preset, "stage4", dict(epochs=2, lr=2e-4, hard_mining=mining))

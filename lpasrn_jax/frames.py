@@ -146,6 +146,19 @@ def frame_array(
     return cv2.resize(warped, (w, h), interpolation=cv2.INTER_AREA)
 
 
+def widen_corners(corners: Float[np.ndarray, "4 2"], margins: Float[np.ndarray, 4]) -> Float[np.ndarray, "4 2"]:
+    """Corners of the crop that leaves margins around a plate, in the plate's own perspective.
+
+    Args:
+      corners: (x, y) of the plate's top-left, top-right, bottom-right and bottom-left.
+      margins: left, top, right and bottom, as fractions of the plate's width and height; negative ones cut into the plate.
+    """
+    left, top, right, bottom = margins
+    plate = np.float32([[0, 0], [1, 0], [1, 1], [0, 1]])
+    crop = np.float32([[-left, -top], [1 + right, -top], [1 + right, 1 + bottom], [-left, 1 + bottom]])
+    return cv2.perspectiveTransform(crop[None], cv2.getPerspectiveTransform(plate, np.float32(corners)))[0]
+
+
 def outer_corners(h: int, w: int) -> Float[np.ndarray, "4 2"]:
     """(x, y) of the outer corners of an h x w image: top-left, top-right, bottom-right, bottom-left."""
     return np.array([[-0.5, -0.5], [w - 0.5, -0.5], [w - 0.5, h - 0.5], [-0.5, h - 0.5]], np.float32)

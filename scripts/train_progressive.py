@@ -1,7 +1,8 @@
 """Train the stages one after the other: python scripts/train_progressive.py --stage all
 
---stage 2 trains one of them. --preset quick is the size for two CPU cores, --preset lp_asrn.yaml reads a file of the guide's
-form. Overrides as in scripts/train.py, for each stage alike: --config.data.root=DIR. The same command again continues.
+--stage 2 trains one of them, all+track the guide's five and then the one that makes one image of a track. --preset quick is the
+size for two CPU cores, --preset lp_asrn.yaml reads a file of the guide's form. Overrides as in scripts/train.py, for each stage
+alike: --config.data.root=DIR. The same command again continues.
 """
 
 import pathlib
@@ -15,9 +16,10 @@ from lpasrn_jax.commands import training_flags
 from lpasrn_jax.errors import one_line_errors
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs"
-STAGES = ("0", "1", "2", "3", "4")
+STAGES = ("0", "1", "2", "3", "4")  # the guide's
+TRACK = "track"
 FLAGS = flags.FLAGS
-flags.DEFINE_enum("stage", None, [*STAGES, "all"], "The stage, or all of them.", required=True)
+flags.DEFINE_enum("stage", None, [*STAGES, TRACK, "all", f"all+{TRACK}"], "The stage, or all of them.", required=True)
 flags.DEFINE_string("preset", "", "quick, or a YAML file of the guide's form; nothing for the guide's own sizes.")
 training_flags.define_run(workdir="runs/lp_asrn")
 flags.adopt_module_key_flags(training_flags)  # --help shows them
@@ -31,8 +33,9 @@ def parse(argv):
 
 def main(argv):
     preset = f":{FLAGS.preset}" if FLAGS.preset else ""
-    stages = STAGES if FLAGS.stage == "all" else (FLAGS.stage,)
-    configs = [training_flags.load_config(f"{CONFIGS}/stage{stage}.py{preset}", argv[1:]) for stage in stages]
+    stages = {"all": STAGES, f"all+{TRACK}": (*STAGES, TRACK)}.get(FLAGS.stage, (FLAGS.stage,))
+    files = [f"{CONFIGS}/{stage if stage == TRACK else f'stage{stage}'}.py{preset}" for stage in stages]
+    configs = [training_flags.load_config(file, argv[1:]) for file in files]
     port = training_flags.start_run()
     from lpasrn_jax.training.loop import train_and_evaluate  # takes seconds: a mistake in the command is told before
 

@@ -43,21 +43,28 @@ class DCNv4(nn.Module):
     param_dtype: jax.typing.DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+    def __call__(self, x: Float[Array, "n h w c"], guide: Float[Array, "n h w d"] | None = None) -> Float[Array, "n h w c"]:
+        """
+        Args:
+          x: what is sampled.
+          guide: what offsets and mask are computed from, such as features of two frames that are to be aligned; x if not given.
+        """
         c = x.shape[-1]
         spec = layer.same_size_spec(self.groups, self.kernel_size, self.dilation, self.offset_scale, self.remove_center)
         value = self._dense(c, layer.PROJECTION_INIT, "value_proj")(x) if self.pointwise else x
+        guide = x if guide is None else guide
         if self.depthwise_kernel is not None:
-            x = nn.Conv(
-                c,
+            d = guide.shape[-1]
+            guide = nn.Conv(
+                d,
                 (self.depthwise_kernel, self.depthwise_kernel),
-                feature_group_count=c,
+                feature_group_count=d,
                 kernel_init=layer.DEPTHWISE_INIT,
                 dtype=self.dtype,
                 param_dtype=self.param_dtype,
                 name="offset_mask_depthwise",
-            )(x)
-        offset_mask = self._dense(layer.offset_mask_width(spec), layer.OFFSET_MASK_INIT, "offset_mask")(x)
+            )(guide)
+        offset_mask = self._dense(layer.offset_mask_width(spec), layer.OFFSET_MASK_INIT, "offset_mask")(guide)
         gate = self._dense(self.groups, layer.OFFSET_MASK_INIT, "center_feature_scale") if self.center_feature_scale else None
         sampled = layer.sample(spec, self.implementation, value.astype(offset_mask.dtype), offset_mask, gate)
         return self._dense(c, layer.PROJECTION_INIT, "output_proj", self.output_bias)(sampled) if self.pointwise else sampled

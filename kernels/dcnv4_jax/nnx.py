@@ -49,9 +49,10 @@ class DCNv4(nnx.Module):
         self.center_feature_scale = dense(groups, kernel_init=layer.OFFSET_MASK_INIT) if center_feature_scale else None
         self.output_proj = dense(features, kernel_init=layer.PROJECTION_INIT, use_bias=output_bias) if pointwise else None
 
-    def __call__(self, x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+    def __call__(self, x: Float[Array, "n h w c"], guide: Float[Array, "n h w c"] | None = None) -> Float[Array, "n h w c"]:
         value = x if self.value_proj is None else self.value_proj(x)
-        offset_mask = self.offset_mask(x if self.offset_mask_depthwise is None else self.offset_mask_depthwise(x))
+        guide = x if guide is None else guide
+        offset_mask = self.offset_mask(guide if self.offset_mask_depthwise is None else self.offset_mask_depthwise(guide))
         value = value.astype(offset_mask.dtype)
         sampled = layer.sample(self.spec, self.implementation, value, offset_mask, self.center_feature_scale)
         return sampled if self.output_proj is None else self.output_proj(sampled)

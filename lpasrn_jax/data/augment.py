@@ -13,7 +13,7 @@ from typing import Any
 import dm_pix as pix
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from lpasrn_jax.data.jpeg import jpeg_compress
 
@@ -58,6 +58,37 @@ def augment(
     geometry_key, photometry_key = jax.random.split(key)
     lr, hr = geometric(geometry_key, (lr, hr), config)
     return photometric(photometry_key, lr, config), hr
+
+
+def augment_track(
+    key: PRNGKeyArray, frames: Float[Array, "b f h w 3"], hr: Float[Array, "b rh rw 3"], config: Mapping[str, Any]
+) -> tuple[Float[Array, "b f h w 3"], Float[Array, "b rh rw 3"]]:
+    """The registered frames of tracks and the reference frame's HR: all warped alike, each frame as its own camera saw it."""
+    if not config["enabled"]:
+        return frames, hr
+    b, f, h, w, _ = frames.shape
+    geometry_key, photometry_key = jax.random.split(key)
+    together = jnp.moveaxis(frames, 1, -1).reshape(b, h, w, 3 * f)
+    together, hr = geometric(geometry_key, (together, hr), config)
+    frames = jnp.moveaxis(together.reshape(b, h, w, 3, f), -1, 1)
+    return photometric(photometry_key, frames.reshape(b * f, h, w, 3), config).reshape(frames.shape), hr
+
+
+def perturb(key: PRNGKeyArray, images: Images, config: Mapping[str, Any]) -> Images:
+    """Images as another camera might have seen them from elsewhere: warped, then changed in light, colour and sharpness."""
+    if not config["enabled"]:
+        return images
+    geometry_key, photometry_key = jax.random.split(key)
+    (images,) = geometric(geometry_key, (images,), config)
+    return photometric(photometry_key, images, config)
+
+
+def frames_present(key: PRNGKeyArray, tracks: int, frames: int, single: float) -> Bool[Array, "b f"]:
+    """Which frames of training tracks are shown: the reference alone in the part `single` of them, else 2 to all, evenly."""
+    single_key, count_key = jax.random.split(key)
+    alone = jax.random.bernoulli(single_key, single, (tracks,))
+    counts = jnp.where(alone, 1, jax.random.randint(count_key, (tracks,), 2, frames + 1))
+    return jnp.arange(frames) < counts[:, None]
 
 
 def geometric(key: PRNGKeyArray, sizes: Sequence[Images], config: Mapping[str, Any]) -> tuple[Images, ...]:

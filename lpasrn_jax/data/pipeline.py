@@ -24,9 +24,11 @@ from lpasrn_jax import frames
 from lpasrn_jax.data.lp_tracks import Record
 from lpasrn_jax.data.tracks import FRAMES
 from lpasrn_jax.plates import PlateFormat
+from lpasrn_jax.registration import register
 
 Example = dict[str, np.ndarray]
 Probabilities = Float[np.ndarray, " n"]
+MARGIN_JITTER = 0.1  # largest difference between the margins of two frames of a track, part of the range of margins
 PADDING = -1  # the index of an example that only fills up a batch
 
 # A read decodes a whole batch: a few in flight keep the device fed, and 500 (Grain's default) would fill the memory.
@@ -43,6 +45,9 @@ class FramePairReader:
       scenarios: names of scenarios; an example's `scenario` is its place in them.
       lr_size: height and width of `lr`.
       hr_size: height and width of `hr`.
+      crop_margins: range of the margins left around plates whose corners are known, as fractions of their width and height; the
+        sides differ, and LR and HR of a pair have the same. People and detectors crop plates so.
+      with_track: an example has `track` too: all LR frames of its track, its own first, registered to it.
       with_other_frame: an example has `other_hr` too, so that two images of one plate can be compared.
     """
 
@@ -51,29 +56,44 @@ class FramePairReader:
     scenarios: tuple[str, ...]
     lr_size: tuple[int, int]
     hr_size: tuple[int, int]
+    crop_margins: tuple[float, float] = (0.0, 0.0)
+    with_track: bool = False
     with_other_frame: bool = False
 
-    def __call__(self, index: int) -> Example:
+    def __call__(self, index: int, rng: np.random.Generator | None = None) -> Example:
         """lr uint8 [h, w, 3], hr uint8 [rh, rw, 3], text int32 [k], layout, scenario and index int32, mask bool.
 
+        With `with_track` also track uint8 [5, h, w, 3], whose first frame is lr.
         With `with_other_frame` also other_hr uint8 [rh, rw, 3], of the track's next frame; after the last comes the first.
-        `PADDING` gives the first example with a mask that is False.
+        `PADDING` gives the first example with a mask that is False. The margins come from `rng`; without one they are a
+        function of the index.
         """
+        rng = rng or np.random.default_rng(max(index, 0))
         track, frame = divmod(max(index, 0), FRAMES)
         record = self.source[track]
+        margins = rng.uniform(*self.crop_margins, 4)
         example = {
-            "lr": _plate(record["lr"][frame], record["lr_corners"][frame], self.lr_size),
-            "hr": _plate(record["hr"][frame], record["hr_corners"][frame], self.hr_size),
+            "lr": _plate(record["lr"][frame], record["lr_corners"][frame], margins, self.lr_size),
+            "hr": _plate(record["hr"][frame], record["hr_corners"][frame], margins, self.hr_size),
             "text": self.plate_format.encode(record["text"].decode()),
             "layout": np.int32(self.plate_format.layout_index(record["layout"].decode())),
             "scenario": np.int32(self.scenarios.index(record["scenario"].decode())),
             "index": np.int32(index),
             "mask": np.bool_(index != PADDING),
         }
+        if self.with_track:
+            rest = ((frame + i) % FRAMES for i in range(1, FRAMES))
+            others = [_plate(record["lr"][i], record["lr_corners"][i], margins + self._jitter(rng), self.lr_size) for i in rest]
+            example["track"] = register(np.stack([example["lr"], *others]))
         if self.with_other_frame:
             other = (frame + 1) % FRAMES
-            example["other_hr"] = _plate(record["hr"][other], record["hr_corners"][other], self.hr_size)
+            example["other_hr"] = _plate(record["hr"][other], record["hr_corners"][other], margins, self.hr_size)
         return example
+
+    def _jitter(self, rng: np.random.Generator) -> Float[np.ndarray, 4]:
+        """How differently the frames of a track are cropped: as fractions of the plate, nothing where crops are exact."""
+        low, high = self.crop_margins
+        return rng.uniform(-1, 1, 4) * MARGIN_JITTER * (high - low)
 
 
 def train_batches(
@@ -112,7 +132,8 @@ def train_batches(
         order = weighted_order(probabilities, seed)
     else:
         raise ValueError(f"probabilities: shape {probabilities.shape} found; expected ({count},), one per example")
-    return _iterate(order[shard_index::shard_count], reader, batch_size, num_workers)
+    examples = order[shard_index::shard_count].random_map(reader, seed=seed)
+    return _iterate(examples, batch_size, num_workers)
 
 
 def eval_batches(
@@ -129,7 +150,7 @@ def eval_batches(
     `mask` is False and whose index is `PADDING`. Arguments as for `train_batches`.
     """
     order = padded_order(num_examples(reader), batch_size * shard_count)[shard_index::shard_count]
-    return _iterate(order, reader, batch_size, num_workers)
+    return _iterate(order.map(reader), batch_size, num_workers)
 
 
 def num_examples(reader: FramePairReader) -> int:
@@ -165,8 +186,8 @@ def padded_order(count: int, multiple: int) -> grain.MapDataset[int]:
     return grain.MapDataset.source(np.concatenate([np.arange(count), np.full(-count % multiple, PADDING)]))
 
 
-def _iterate(order: grain.MapDataset[int], reader: FramePairReader, batch_size: int, num_workers: int) -> grain.DatasetIterator:
-    batches = order.map(reader).batch(batch_size).to_iter_dataset(READ_OPTIONS)
+def _iterate(examples: grain.MapDataset[Example], batch_size: int, num_workers: int) -> grain.DatasetIterator:
+    batches = examples.batch(batch_size).to_iter_dataset(READ_OPTIONS)
     if num_workers:
         if not flags.FLAGS.is_parsed():  # Grain asks an absl flag of its own when it starts a worker: a notebook has parsed none
             flags.FLAGS.mark_as_parsed()
@@ -178,5 +199,8 @@ def _draw(cumulative: Float[np.ndarray, " n"], _: int, rng: np.random.Generator)
     return int(np.searchsorted(cumulative, rng.random(), side="right"))  # "right": an example of probability 0 is never drawn
 
 
-def _plate(encoded: bytes, corners: Float[np.ndarray, "4 2"], size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
-    return frames.frame_array(frames.decode_image(encoded), None if math.isnan(corners[0, 0]) else corners, size)
+def _plate(
+    encoded: bytes, corners: Float[np.ndarray, "4 2"], margins: Float[np.ndarray, 4], size: tuple[int, int]
+) -> UInt8[np.ndarray, "h w 3"]:
+    crop = None if math.isnan(corners[0, 0]) else frames.widen_corners(corners, margins)
+    return frames.frame_array(frames.decode_image(encoded), crop, size)

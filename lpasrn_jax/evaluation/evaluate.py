@@ -124,4 +124,5 @@ def _reader(bundle: Bundle, data_root: str, split: str, tfds_dir: str) -> pipeli
     source = {"all": tracks.all, "train": tracks.train, "val": tracks.val}[split]
     if not len(source):
         raise UserError(f"--split={split}: no track of {data_root} is in it; take --split=all, or add tracks")
-    return pipeline.FramePairReader(source, model.plate_format, tracks.scenarios, model.lr_size, model.hr_size)
+    whole = "fusion" in model.networks
+    return pipeline.FramePairReader(source, model.plate_format, tracks.scenarios, model.lr_size, model.hr_size, with_track=whole)

@@ -18,6 +18,7 @@ from lpasrn_jax.reading.ctc_decode import ctc_beam, ctc_greedy
 from lpasrn_jax.weights.bundle import Bundle
 
 BATCH_SIZE = 32
+IMAGES = ("lr", "hr", "track")  # what an example may hold
 
 Images = dict[str, Float[np.ndarray, "n h w 3"]]
 Scores = dict[str, dict[str, Float[np.ndarray, " n"]]]  # scores[metric][kind of image], one value a frame
@@ -57,27 +58,29 @@ class Judge:
         """Every frame's scores and texts, in the reader's order."""
         parts = []
         for batch in pipeline.eval_batches(reader, batch_size=BATCH_SIZE):
-            _, *found = self._judge(self._params, batch["lr"], batch["hr"])
+            _, *found = self._judge(self._params, {name: batch[name] for name in IMAGES if name in batch})
             of_batch = Judged(*jax.device_get(found), batch["text"], batch["layout"], batch["scenario"])
             parts.append(jax.tree.map(lambda values, real=batch["mask"]: values[real], of_batch))
         return jax.tree.map(lambda *columns: np.concatenate(columns), *parts)
 
     def pictures(self, reader: pipeline.FramePairReader, indices: Sequence[int]) -> Images:
-        """The images in [-1, 1] of at most `BATCH_SIZE` frames by kind: `lr`, `bicubic`, `sr` with a generator, `hr`.
+        """The images in [-1, 1] of at most `BATCH_SIZE` frames by kind: `lr`, `bicubic`, `sr` with a generator,
+        `fused` of whole tracks, `hr`.
 
         Made anew, since all frames' images together may be more than the memory holds.
         """
         padding = [indices[0]] * (BATCH_SIZE - len(indices))  # to the shape that is compiled already
         examples = [reader(int(index)) for index in (*indices, *padding)]
-        lr, hr = (np.stack([example[name] for example in examples]) for name in ("lr", "hr"))
-        made, *_ = self._judge(self._params, lr, hr)
+        batch = {name: np.stack([example[name] for example in examples]) for name in IMAGES if name in examples[0]}
+        made, *_ = self._judge(self._params, batch)
         return {kind: np.asarray(image)[: len(indices)] for kind, image in made.items()}
 
     def _judge_batch(
-        self, params: Params, lr: UInt8[Array, "b h w 3"], hr: UInt8[Array, "b rh rw 3"]
+        self, params: Params, batch: dict[str, UInt8[Array, "b ..."]]
     ) -> tuple[dict[str, Array], dict[str, dict[str, Array]], dict[str, Array], dict[str, Array], dict[str, Array]]:
-        lr, hr = images.to_float(lr), images.to_float(hr)
-        made = self._model.enlargements(params, lr)
+        lr, hr = images.to_float(batch["lr"]), images.to_float(batch["hr"])
+        track = images.to_float(batch["track"]) if "track" in batch else None
+        made = self._model.enlargements(params, lr, track)
         scores = metrics.image_scores(made, hr)
         logits = metrics.ocr_logits(self._model, params, {**made, "hr": hr})
         return {"lr": lr, **made, "hr": hr}, scores, *self._readings(logits)

@@ -16,7 +16,7 @@ from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.fusion import FUSIONS, fuse
 from lpasrn_jax.weights.bundle import Calibration
 
-KINDS = ("bicubic", "baseline", "sr", "hr")  # in the order in which a person reads them
+KINDS = ("bicubic", "baseline", "sr", "fused", "hr")  # in the order in which a person reads them
 FRAME_COUNTS = (1, 3, FRAMES)
 CONFUSIONS = 10  # pairs that are named
 RISK = 0.01  # the share of wrong readings that coverage is given for

@@ -11,12 +11,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from lpasrn_jax.images import bicubic_upscale
 from lpasrn_jax.models.attention import EnhancedAttention
 from lpasrn_jax.models.blocks import Conv, ShallowFeatures, Upscaler, resize_bilinear
 from lpasrn_jax.models.deform import DCNv4, OffsetDeformConv
 from lpasrn_jax.models.msca import MultiScaleCharacterAttention
 
 SCALES = (2, 4)
+SKIPS = ("bilinear", "bicubic")
 
 
 class AttentiveDenseBlock(nn.Module):
@@ -59,6 +61,8 @@ class Generator(nn.Module):
       msca_scales: its scales.
       msca_num_prototypes: its character prototypes per scale.
       msca_prototype_guidance: whether the prototypes guide it; False leaves them out, as imported weights need.
+      skip: what the detail is added to. `bilinear` is the guide's: a learned part (0.1 at first) of the bilinear image, so that
+        the network paints nearly all of the picture. `bicubic` is the whole bicubic image, which a new network returns as it is.
       dtype: of the computation; parameters are float32.
       remat: recompute each block in the backward pass rather than keep its activations.
     """
@@ -77,38 +81,57 @@ class Generator(nn.Module):
     msca_scales: tuple[float, ...] = (1.0, 0.5, 0.25)
     msca_num_prototypes: int = 36
     msca_prototype_guidance: bool = True
+    skip: str = "bilinear"
     dtype: str = "float32"
     remat: bool = False
 
-    @nn.compact
-    def __call__(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h*scale w*scale 3"]:
+    def setup(self):
         if self.scale not in SCALES:
             raise ValueError(f"model.scale: {self.scale} is not supported; expected one of {SCALES}")
         if self.features % 4:
             raise ValueError(f"model.features: {self.features} found; expected a multiple of 4, for the pixel shuffle")
+        if self.skip not in SKIPS:
+            raise ValueError(f"model.skip: {self.skip!r} is not supported; expected one of {SKIPS}")
         dtype = jnp.dtype(self.dtype)
-        _, h, w, _ = image.shape
-        shallow = ShallowFeatures(self.features, dtype, name="shallow")(image)
-        x = self._deep(shallow, dtype)
-        if self.use_character_attention:
-            prototypes = self.msca_num_prototypes if self.msca_prototype_guidance else 0
-            x = MultiScaleCharacterAttention(tuple(self.msca_scales), prototypes, dtype, name="msca")(x)
-        x = Upscaler(self.features, self.scale, dtype, name="upscaler")(x)
-        # The last layer and the skip run in float32: eight bits a pixel need more than bfloat16's eight bits of mantissa.
-        detail = nn.tanh(Conv(3, dtype=jnp.float32, name="reconstruct")(x))
-        skip_weight = self.param("skip_weight", nn.initializers.constant(0.1), ())
-        skip = resize_bilinear(image.astype(jnp.float32), h * self.scale, w * self.scale)
-        return jnp.clip(detail + skip_weight * skip, -1.0, 1.0)
-
-    def _deep(self, shallow: Float[Array, "b h w f"], dtype: jnp.dtype) -> Float[Array, "b h w f"]:
         attention = partial(
             EnhancedAttention, position_layer=self._position_layer(dtype), position_relu=not self.use_deformable, dtype=dtype
         )
         block = nn.remat(AttentiveDenseBlock) if self.remat else AttentiveDenseBlock
-        x = shallow
-        for i in range(self.num_rrdb_blocks):
-            x = block(self.growth, self.dense_layers, attention, dtype, name=f"block_{i}")(x)
-        return Conv(self.features, dtype=dtype, name="deep_conv")(x) + shallow
+        self.shallow = ShallowFeatures(self.features, dtype)
+        self.block = [block(self.growth, self.dense_layers, attention, dtype) for _ in range(self.num_rrdb_blocks)]
+        self.deep_conv = Conv(self.features, dtype=dtype)
+        if self.use_character_attention:
+            prototypes = self.msca_num_prototypes if self.msca_prototype_guidance else 0
+            self.msca = MultiScaleCharacterAttention(tuple(self.msca_scales), prototypes, dtype)
+        self.upscaler = Upscaler(self.features, self.scale, dtype)
+        # The last layer and the skip run in float32: eight bits per pixel need more than bfloat16's eight bits of mantissa.
+        if self.skip == "bicubic":
+            self.reconstruct = Conv(3, dtype=jnp.float32, kernel_init=nn.initializers.zeros)
+        else:
+            self.reconstruct = Conv(3, dtype=jnp.float32)
+            self.skip_weight = self.param("skip_weight", nn.initializers.constant(0.1), ())
+
+    def __call__(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h*scale w*scale 3"]:
+        return self.render(self.extract(image), image)
+
+    def extract(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h w f"]:
+        """The shallow features, which the trunk starts from."""
+        return self.shallow(image)
+
+    def render(self, features: Float[Array, "b h w f"], image: Float[Array, "b h w 3"]) -> Float[Array, "b h*scale w*scale 3"]:
+        """The SR image of shallow features, and of the LR image that the skip takes."""
+        x = features
+        for block in self.block:
+            x = block(x)
+        x = self.deep_conv(x) + features
+        if self.use_character_attention:
+            x = self.msca(x)
+        detail, image = self.reconstruct(self.upscaler(x)), image.astype(jnp.float32)
+        if self.skip == "bicubic":
+            return jnp.clip(bicubic_upscale(image, self.scale) + detail, -1.0, 1.0)
+        _, h, w, _ = image.shape
+        skip = resize_bilinear(image, h * self.scale, w * self.scale)
+        return jnp.clip(nn.tanh(detail) + self.skip_weight * skip, -1.0, 1.0)
 
     def _position_layer(self, dtype: jnp.dtype) -> Callable[..., nn.Module]:
         if not self.use_deformable:

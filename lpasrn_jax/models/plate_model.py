@@ -12,7 +12,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from lpasrn_jax import images
 from lpasrn_jax.errors import UserError
@@ -20,6 +20,7 @@ from lpasrn_jax.models.embedder import Embedder, create_embedder
 from lpasrn_jax.models.generator import Generator, create_generator
 from lpasrn_jax.models.ocr import OCR, OCRLogits, create_ocr
 from lpasrn_jax.models.params import check_params
+from lpasrn_jax.models.track_generator import FrameFusion
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 
 Config = Mapping[str, Any]  # a dict or an ml_collections config: sections by name
@@ -54,6 +55,9 @@ def _embedder(config: Config) -> Embedder:
 
 NETWORKS: dict[str, Callable[[Config], nn.Module]] = {
     "generator": lambda config: create_generator(config["model"]),
+    "fusion": lambda config: FrameFusion(
+        config["model"]["deform_groups"], config["model"]["deform_implementation"], config["model"]["dtype"]
+    ),
     "ocr": lambda config: create_ocr(config["model"]["ocr"], PlateFormat.create(**config["plates"]), config["model"]["dtype"]),
     "embedder": _embedder,
 }
@@ -69,7 +73,7 @@ class PlateModel:
         {kind: model.log_probs(params, image) for kind, image in model.enlargements(params, lr).items()}
 
     Attributes:
-      networks: some of `generator`, `ocr` and `embedder`.
+      networks: some of `generator`, `fusion` (which makes a generator one of tracks), `ocr` and `embedder`.
       plate_format: what the OCR can read.
       lr_size: height and width of the LR images that the networks are trained on; the generator takes others too.
       scale: of SR and HR images against LR.
@@ -91,11 +95,13 @@ class PlateModel:
           names: of the networks.
 
         Raises:
-          UserError: for an unknown name.
+          UserError: for an unknown name, and for a fusion without a generator.
         """
         for name in names:
             if name not in NETWORKS:
                 raise UserError(f"stage.networks: {name!r} found; expected some of {', '.join(NETWORKS)}")
+        if "fusion" in names and "generator" not in names:
+            raise UserError("stage.networks: 'fusion' found without 'generator', whose frames it merges; add generator")
         height, width = config["data"]["lr_size"]
         return cls(
             networks={name: NETWORKS[name](config) for name in names},
@@ -119,7 +125,7 @@ class PlateModel:
     def portable(self) -> PlateModel:
         """The same model with a generator of plain XLA operations, which runs wherever XLA does and can be exported."""
         networks = {
-            name: network.clone(deform_implementation="xla") if name == "generator" else network
+            name: network.clone(deform_implementation="xla") if name in ("generator", "fusion") else network
             for name, network in self.networks.items()
         }
         return dataclasses.replace(self, networks=networks)
@@ -127,7 +133,11 @@ class PlateModel:
     def init(self, key: Key[Array, ""]) -> dict[str, Any]:
         """New parameters; a network's own do not depend on which others there are."""
         lr, hr = (jnp.zeros((1, *size, 3)) for size in (self.lr_size, self.hr_size))
-        return {name: network.init(key, lr if name == "generator" else hr)["params"] for name, network in self.networks.items()}
+        inputs = {"generator": (lr,), "ocr": (hr,), "embedder": (hr,)}
+        if "fusion" in self.networks:
+            features = jnp.zeros((1, 2, *self.lr_size, self.networks["generator"].features))
+            inputs["fusion"] = (features, jnp.zeros((1, 2, *self.lr_size, 3)), jnp.ones((1, 2), bool))
+        return {name: network.init(key, *inputs[name])["params"] for name, network in self.networks.items()}
 
     def shapes(self) -> dict[str, Any]:
         """The parameters' shapes and dtypes, without computing any."""
@@ -155,10 +165,33 @@ class PlateModel:
         """SR images."""
         return self._apply("generator", params, lr)
 
-    def enlargements(self, params: Params, lr: Images) -> dict[str, Float[Array, "b rh rw 3"]]:
-        """LR images at the size of SR by the way: `bicubic`, and `sr` where there is a generator."""
-        bicubic = {"bicubic": images.bicubic_upscale(lr, self.scale)}
-        return bicubic | {"sr": self.enlarge(params, lr)} if "generator" in self.networks else bicubic
+    def enlarge_track(
+        self, params: Params, frames: Float[Array, "b f h w 3"], present: Bool[Array, "b f"]
+    ) -> Float[Array, "b rh rw 3"]:
+        """One SR image per track, of the first frame's moment and place.
+
+        Args:
+          params: of the generator and the fusion.
+          frames: of one size, roughly registered (`registration.register`), the reference first.
+          present: False for a frame that only fills up the track.
+        """
+        b, f, h, w, _ = frames.shape
+        generator = {"params": params["generator"]}
+        features = self.networks["generator"].apply(generator, frames.reshape(b * f, h, w, 3), method="extract")
+        features = features.reshape(b, f, h, w, -1)
+        merged, image = self.networks["fusion"].apply({"params": params["fusion"]}, features, frames, present)
+        return self.networks["generator"].apply(generator, merged, image, method="render")
+
+    def enlargements(
+        self, params: Params, lr: Images, track: Float[Array, "b f h w 3"] | None = None
+    ) -> dict[str, Float[Array, "b rh rw 3"]]:
+        """LR images at the size of SR by the way: `bicubic`; `sr` where there is a generator; `fused` of a track's frames."""
+        made = {"bicubic": images.bicubic_upscale(lr, self.scale)}
+        if "generator" in self.networks:
+            made["sr"] = self.enlarge(params, lr)
+        if track is not None:
+            made["fused"] = self.enlarge_track(params, track, jnp.ones(track.shape[:2], bool))
+        return made
 
     def logits(self, params: Params, hr: Images) -> OCRLogits:
         """Logits of both heads of the OCR for images of the size of SR."""

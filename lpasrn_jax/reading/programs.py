@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,6 +21,12 @@ Computation = Callable[[PlateModel, Params, Float[Array, "b h w 3"]], Array]
 
 def _sr_log_probs(model: PlateModel, params: Params, lr: Float[Array, "b h w 3"]) -> Float[Array, "b k v"]:
     return model.log_probs(params, model.enlarge(params, lr))
+
+
+def _track_sizes() -> Iterator[int]:
+    """Frames at once: 1, 5, 10, 20, ...; shorter tracks are filled up."""
+    yield 1
+    yield from (5 * 2**i for i in itertools.count())
 
 
 class ReadingPrograms:
@@ -40,6 +47,10 @@ class ReadingPrograms:
         # Half precision that overflows is computed again in single precision.
         self._models = [model.with_dtype(dtype) for dtype in dict.fromkeys((model.dtype, "float32"))]
         self._enlarge = self._compiled(PlateModel.enlarge)
+        self._fuse = [
+            jax.jit(lambda params, frames, present, model=model: model.enlarge_track(params, images.to_float(frames), present))
+            for model in self._models
+        ]
         self._read_lr = self._compiled(_sr_log_probs)
         self._read_hr = self._compiled(PlateModel.log_probs)
 
@@ -54,6 +65,13 @@ class ReadingPrograms:
     def read_hr(self, hr: Sequence[UInt8[np.ndarray, "rh rw 3"]]) -> Float[np.ndarray, "n k v"]:
         """Slot log-probabilities of what the OCR sees in the images themselves."""
         return self._run(self._read_hr, hr)
+
+    def enlarge_track(self, frames: UInt8[np.ndarray, "f h w 3"]) -> Float[np.ndarray, "rh rw 3"]:
+        """One SR image in [-1, 1] of the registered frames of a track, the reference first."""
+        missing = next(n for n in _track_sizes() if n >= len(frames)) - len(frames)
+        filled = np.concatenate([frames, np.repeat(frames[:1], missing, axis=0)])
+        present = np.arange(len(filled)) < len(frames)
+        return self._finite(self._fuse, filled[None], present[None])[0]
 
     def _compiled(self, compute: Computation) -> list[Callable[[Params, UInt8[Array, "b h w 3"]], Array]]:
         """A program for each precision to try."""
@@ -73,9 +91,9 @@ class ReadingPrograms:
             parts.append(self._finite(programs, filled)[: len(batch)])
         return np.concatenate(parts)
 
-    def _finite(self, programs: Sequence[Callable[..., Array]], batch: UInt8[np.ndarray, "b h w 3"]) -> np.ndarray:
+    def _finite(self, programs: Sequence[Callable[..., Array]], *arguments: np.ndarray) -> np.ndarray:
         for program in programs:
-            result = np.asarray(program(self._params, batch))
+            result = np.asarray(program(self._params, *arguments))
             if np.isfinite(result).all():
                 return result
         raise UserError("the networks' output is not finite; the weights are damaged or of another model")

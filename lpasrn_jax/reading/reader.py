@@ -18,9 +18,11 @@ from lpasrn_jax.reading.fusion import find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
 from lpasrn_jax.reading.programs import ReadingPrograms
 from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
+from lpasrn_jax.registration import register
 from lpasrn_jax.weights.bundle import Bundle, Calibration
 from lpasrn_jax.weights.load import load_weights
 
+LATER = {"generator": "stage 2 or later", "ocr": "stage 2 or later", "fusion": "stage track"}  # who has a network
 MAGNIFICATIONS = (1, 2, 4, 8)  # of the training size, at which images are enhanced
 
 RGB = UInt8[np.ndarray, "h w 3"]
@@ -63,6 +65,11 @@ class Reader:
         return "generator" in self._model.networks
 
     @property
+    def fuses(self) -> bool:
+        """Whether one image can be made of several."""
+        return "fusion" in self._model.networks
+
+    @property
     def reads(self) -> bool:
         """Whether there is an OCR."""
         return "ocr" in self._model.networks
@@ -96,6 +103,28 @@ class Reader:
         h, w, _ = rgb.shape
         sr = self._programs.enlarge([frame_array(rgb, None, self._working_size(h, w))])
         return frame_array(images.to_uint8(sr)[0], None, (h * self.scale, w * self.scale))
+
+    def enhance_track(self, frames: Iterable[ImageLike]) -> UInt8[np.ndarray, "rh rw 3"]:
+        """One image of a plate from several images of it, `scale` times as large as the first.
+
+        It shows the first frame's moment and place, so give the best frame first. Others are registered to it roughly, then
+        aligned by the network, which gives little weight to what does not fit. One frame gives what `enhance` gives.
+
+        Args:
+          frames: at least one image, each as `enhance` takes it; their sizes may differ.
+
+        Raises:
+          UserError: for what is no image, for no frame, and for weights without a generator or without a fusion.
+        """
+        self._need("generator", "enhance_track")
+        self._need("fusion", "enhance_track")
+        rgbs = [rgb_image(frame, f"frame {i}") for i, frame in enumerate(frames)]
+        if not rgbs:
+            raise UserError("frames: none found; expected at least one image of the plate")
+        h, w, _ = rgbs[0].shape
+        size = self._working_size(h, w)
+        sr = self._programs.enlarge_track(register(np.stack([frame_array(rgb, None, size) for rgb in rgbs])))
+        return frame_array(images.to_uint8(sr[None])[0], None, (h * self.scale, w * self.scale))
 
     def read(self, image: ImageLike, *, layout: str | None = None) -> Reading:
         """The text of the plate that fills an image.
@@ -178,7 +207,7 @@ class Reader:
         if network not in self._model.networks:
             raise UserError(
                 f"{purpose}: these weights have no {network}, only {', '.join(self._model.networks)}; "
-                f"load weights with one, such as the checkpoint of stage 2 or later"
+                f"load weights with one, such as the checkpoint of {LATER[network]}"
             )
 
 

@@ -77,14 +77,14 @@ def training_batches(
     Each period has draws of its own. Close an iterator before the next period's takes its place: its workers run until then.
     """
     seed = config.seed if period == 0 else int(np.random.SeedSequence((config.seed, period)).generate_state(1)[0])
-    reader = _reader(tracks.train, tracks, model, with_other_frame="contrastive" in config.stage.loss_components)
+    reader = _reader(tracks.train, tracks, model, config, with_other_frame="contrastive" in config.stage.loss_components)
     workers = config.data.num_workers
     return pipeline.train_batches(reader, seed=seed, probabilities=probabilities, num_workers=workers, **_share(config))
 
 
 def validation_batches(tracks: PreparedTracks, model: PlateModel, config: ml_collections.ConfigDict) -> grain.DatasetIterator:
     """Each validation example once, decoded in this process; the last batch is filled up with examples whose `mask` is False."""
-    return pipeline.eval_batches(_reader(tracks.val, tracks, model), **_share(config))
+    return pipeline.eval_batches(_reader(tracks.val, tracks, model, config), **_share(config))
 
 
 def on_devices(batch: dict[str, np.ndarray], mesh: jax.sharding.Mesh) -> dict[str, jax.Array]:
@@ -93,7 +93,12 @@ def on_devices(batch: dict[str, np.ndarray], mesh: jax.sharding.Mesh) -> dict[st
 
 
 def _reader(
-    source: Sequence[Record], tracks: PreparedTracks, model: PlateModel, *, with_other_frame: bool = False
+    source: Sequence[Record],
+    tracks: PreparedTracks,
+    model: PlateModel,
+    config: ml_collections.ConfigDict,
+    *,
+    with_other_frame: bool = False,
 ) -> pipeline.FramePairReader:
     return pipeline.FramePairReader(
         source=source,
@@ -101,6 +106,8 @@ def _reader(
         scenarios=tracks.scenarios,
         lr_size=model.lr_size,
         hr_size=model.hr_size,
+        crop_margins=tuple(config.data.crop_margins),
+        with_track="fusion" in config.stage.networks,
         with_other_frame=with_other_frame,
     )
 

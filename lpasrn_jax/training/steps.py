@@ -36,10 +36,11 @@ def train_step(
     Returns:
       The new state; the loss terms by name; and, where the OCR reads SR images in training, which example was read how well.
     """
-    batch_images = _augmented(jax.random.fold_in(state.key, state.step), batch, config)
+    augment_key, read_key = jax.random.split(jax.random.fold_in(state.key, state.step))
+    batch_images = _augmented(augment_key, batch, config)
 
     def objective(params):
-        made = _outputs(model, params, batch_images, batch["text"], state.class_weights, config)
+        made = _outputs(read_key, model, params, batch_images, batch["text"], state.class_weights, config)
         loss, terms = compose.compose(made, config, state.step / steps_per_epoch, batch["mask"])
         return loss, (terms, {kind: logits.argmax(-1) for kind, logits in made.slots.items()})
 
@@ -64,11 +65,20 @@ def end_epoch(state: TrainState, *, config: ml_collections.FrozenConfigDict) -> 
     return state.replace(class_weights=weights, confusions=jnp.zeros_like(state.confusions))
 
 
-def _augmented(key: Key[Array, ""], batch: Batch, config: ml_collections.FrozenConfigDict) -> dict[str, Float[Array, "b h w 3"]]:
-    """The batch's images in [-1, 1] by kind; LR and HR of a pair are warped alike, HR of the track's other frame for itself."""
-    pair_key, other_key = jax.random.split(key)
-    lr, hr = augment.augment(pair_key, images.to_float(batch["lr"]), images.to_float(batch["hr"]), config.data.augment)
-    found = {"lr": lr, "hr": hr}
+def _augmented(key: Key[Array, ""], batch: Batch, config: ml_collections.FrozenConfigDict) -> dict[str, Array]:
+    """The batch's images in [-1, 1] by kind; LR and HR of a pair are warped alike, HR of the track's other frame for itself.
+
+    A batch of tracks also gives `track` [b, f, h, w, 3], the reference `lr` first, and which of its frames are `present` [b, f].
+    """
+    pair_key, other_key, present_key = jax.random.split(key, 3)
+    hr = images.to_float(batch["hr"])
+    if "track" in batch:
+        track, hr = augment.augment_track(pair_key, images.to_float(batch["track"]), hr, config.data.augment)
+        present = augment.frames_present(present_key, *track.shape[:2], config.data.single_frames)
+        found = {"lr": track[:, 0], "hr": hr, "track": track, "present": present}
+    else:
+        lr, hr = augment.augment(pair_key, images.to_float(batch["lr"]), hr, config.data.augment)
+        found = {"lr": lr, "hr": hr}
     if "other_hr" in batch:
         other = images.to_float(batch["other_hr"])
         (found["other_hr"],) = augment.geometric(other_key, (other,), config.data.augment)
@@ -76,16 +86,20 @@ def _augmented(key: Key[Array, ""], batch: Batch, config: ml_collections.FrozenC
 
 
 def _outputs(
+    key: Key[Array, ""],
     model: PlateModel,
     params: dict[str, Params],
-    batch_images: dict[str, Float[Array, "b h w 3"]],
+    batch_images: dict[str, Array],
     text: Int[Array, "b k"],
     class_weights: Float[Array, " v"],
     config: ml_collections.FrozenConfigDict,
 ) -> compose.Outputs:
     """What the networks make of a batch, as far as the stage's losses ask for it. Gradients flow through frozen networks too."""
     made = batch_images | model.enlargements(params, batch_images["lr"])
-    logits = {kind: model.logits(params, made[kind]) for kind in compose.images_read(config.stage)}
+    if "track" in made:
+        made["sr"] = model.enlarge_track(params, made["track"], made["present"])
+    seen = made | ({"sr": augment.perturb(key, made["sr"], config.loss.perturb)} if "sr" in made else {})
+    logits = {kind: model.logits(params, seen[kind]) for kind in compose.images_read(config.stage)}
     return compose.Outputs(
         images=made,
         slots={kind: found.slots for kind, found in logits.items()},
@@ -105,16 +119,17 @@ def validation_step(
     Examples whose `mask` is False only fill up the last batch and count nothing.
 
     Args:
-      judged: the kind of image that matters: `sr`, `bicubic` or `hr`.
+      judged: the kind of image that matters: `fused`, `sr`, `bicubic` or `hr`.
 
     Returns:
       Sums over the batch's real examples of each score, their `count`, and, with an OCR, the `confusions` [v, v]. A score is
       called `psnr` for the image that matters and `psnr/bicubic` for another. Then the enlarged images by kind. Then the classes
-      read [b, k] by kind. Then, with an OCR, what it said about the image that matters: of every example its `index` [b], true
-      `text` [b, k] and slot log-probabilities `slots` [b, k, v].
+      read [b, k] by kind. Then, with an OCR, what it said about single frames (SR images where there are any): of every example
+      its `index` [b], true `text` [b, k] and slot log-probabilities `slots` [b, k, v].
     """
     lr, hr, mask = images.to_float(batch["lr"]), images.to_float(batch["hr"]), batch["mask"]
-    made, said = model.enlargements(params, lr), {}
+    track = images.to_float(batch["track"]) if "track" in batch else None
+    made, said = model.enlargements(params, lr, track), {}
     sums = {"count": jnp.sum(mask)}
     logits = metrics.ocr_logits(model, params, {**made, "hr": hr})
     decoded = metrics.read_slots(logits, model.plate_format.layout_masks())
@@ -123,7 +138,11 @@ def validation_step(
     if logits:
         v = len(model.plate_format.alphabet)
         sums["confusions"] = confusion.count(jnp.zeros((v, v)), batch["text"], read[judged], batch["mask"])
-        said = {"index": batch["index"], "text": batch["text"], "slots": logits[judged].slot_log_probs}
+        said = {
+            "index": batch["index"],
+            "text": batch["text"],
+            "slots": logits["sr" if "sr" in logits else judged].slot_log_probs,
+        }
     for metric, by_kind in scores.items():
         for kind, values in by_kind.items():
             sums[metric if kind == judged else f"{metric}/{kind}"] = jnp.sum(values, where=mask)

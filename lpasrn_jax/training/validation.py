@@ -20,7 +20,7 @@ from lpasrn_jax.training import batches, steps
 from lpasrn_jax.training.state import Params
 
 PICTURES = 8  # rows of the picture grid
-TITLES = {"lr": "LR", "bicubic": "bicubic", "sr": "SR", "hr": "HR"}
+TITLES = {"lr": "LR", "bicubic": "bicubic", "sr": "SR", "fused": "fused", "hr": "HR"}
 
 
 class Judgement(NamedTuple):
@@ -80,7 +80,9 @@ class Validation:
 
 
 def judged_kind(stage: ml_collections.ConfigDict) -> str:
-    """The kind of image that a stage is judged by: SR, or, without a generator, the one that its OCR is taught to read."""
+    """The kind of image that a stage is judged by: what its generator makes, or the image that its OCR is taught to read."""
+    if "fusion" in stage.networks:
+        return "fused"
     return "sr" if "generator" in stage.networks else next(iter(stage.reads), "hr")
 
 

@@ -12,13 +12,13 @@ import yaml
 from lpasrn_jax.errors import UserError
 
 STAGES = "progressive_training"
-STAGE_NAMES = tuple(f"stage{number}" for number in range(5))
+STAGE_NAMES = (*(f"stage{number}" for number in range(5)), "track")  # in the order in which they follow each other
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
-def update_from_yaml(config: ml_collections.ConfigDict, path: str, stage: int) -> None:
-    """Change `config` as the file says: its sections are those of the config, but for `progressive_training.stage<N>`, which is
-    the section `stage` of that stage.
+def update_from_yaml(config: ml_collections.ConfigDict, path: str, stage: str) -> None:
+    """Change `config` as the file says: its sections are those of the config, but for `progressive_training.STAGE`, which is the
+    section `stage` of that stage of `STAGE_NAMES`.
 
     Where the file gives the stage before another name, this one starts from that. The sections of the other stages change
     nothing else, and are checked all the same.
@@ -43,16 +43,17 @@ def update_from_yaml(config: ml_collections.ConfigDict, path: str, stage: int) -
         raise UserError(f"{path}: {error}") from error
 
 
-def _update_stage(config: ml_collections.ConfigDict, stages: Mapping[str, Any], stage: int) -> None:
+def _update_stage(config: ml_collections.ConfigDict, stages: Mapping[str, Any], stage: str) -> None:
+    before = dict(zip(STAGE_NAMES[1:], STAGE_NAMES, strict=False)).get(stage)
     for name, section in stages.items():
         where = f"{STAGES}.{name}"
         if name not in STAGE_NAMES:
-            raise UserError(f"{where} is unknown; expected stage0 to stage4")
+            raise UserError(f"{where} is unknown; expected {', '.join(STAGE_NAMES)}")
         changed = config.copy_and_resolve_references()
         _update(where, changed, section, list(_names(config, f"{where}.")))
-        if name == f"stage{stage - 1}" and "name" in _mapping(where, section):
+        if name == before and "name" in _mapping(where, section):
             config.after.name = changed.name
-    _update(f"{STAGES}.stage{stage}", config, stages.get(f"stage{stage}"), [])
+    _update(f"{STAGES}.{stage}", config, stages.get(stage), [])
 
 
 class _Loader(yaml.SafeLoader):

@@ -160,3 +160,16 @@ def test_vmap_over_keys(pair):
     keys = jax.random.split(jax.random.key(0), 2)
     one = lambda key: augment.augment(key, *pair, GEOMETRY_ONLY)[0]  # noqa: E731
     np.testing.assert_allclose(jax.jit(jax.vmap(one))(keys)[1], jax.jit(one)(keys[1]), atol=1e-5)
+
+
+def test_frames_of_a_track_and_their_hr_are_warped_alike(rng):
+    config = augment.DEFAULTS | dict.fromkeys(augment.PHOTOMETRY, 0.0) | {"jpeg_quality": (100, 100)}
+    frames = rng.uniform(-1, 1, (2, 3, 12, 36, 3)).astype(np.float32)
+    warped, hr = augment.augment_track(jax.random.key(3), frames, frames[:, 1], config)
+    np.testing.assert_array_equal(warped[:, 1], hr)
+    assert np.abs(warped[:, 1] - frames[:, 1]).max() > 0.1
+
+
+def test_a_part_of_the_tracks_shows_one_frame_and_the_others_two_to_all():
+    counts = np.asarray(augment.frames_present(jax.random.key(0), 4000, 5, 0.4)).sum(1)
+    np.testing.assert_allclose(np.bincount(counts, minlength=6) / 4000, [0, 0.4, 0.15, 0.15, 0.15, 0.15], atol=0.03)

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,6 +12,7 @@ from scipy import stats
 from lpasrn_jax import frames
 from lpasrn_jax.data import lp_tracks, pipeline, tracks
 from lpasrn_jax.plates import BRAZIL
+from lpasrn_jax.registration import register
 from tests.data.track_folder import write_set
 
 LR_SIZE, HR_SIZE = (24, 72), (48, 144)
@@ -34,13 +36,18 @@ def other_frame_reader(reader):
     return dataclasses.replace(reader, with_other_frame=True)
 
 
+@pytest.fixture(scope="module")
+def track_reader(reader):
+    return dataclasses.replace(reader, with_track=True)
+
+
 @dataclasses.dataclass(frozen=True)
 class IndexReader:
     """Reads nothing: an example is its index."""
 
     source: range
 
-    def __call__(self, index):
+    def __call__(self, index, rng=None):
         return {"index": np.int32(index)}
 
 
@@ -230,3 +237,36 @@ def test_an_iterator_goes_on_where_another_was_left(reader, num_workers, probabi
 def test_workers_serve_evaluation_to_its_end(reader):
     with contextlib.closing(pipeline.eval_batches(reader, batch_size=8, num_workers=1)) as batches:
         assert [batch["index"][0] for batch in batches] == [0, 8, 16, 24]
+
+
+def test_a_track_has_its_own_frame_first_and_all_others_registered_to_it(reader, track_reader):
+    for index in (0, 7, 29):
+        example = track_reader(index)
+        np.testing.assert_array_equal(example["track"][0], example["lr"])
+        np.testing.assert_array_equal(example["lr"], reader(index)["lr"])
+        start = index // 5 * 5
+        others = np.stack([reader(start + (index + i) % 5)["lr"] for i in range(1, 5)])
+        np.testing.assert_array_equal(example["track"], register(np.concatenate([example["lr"][None], others])))
+
+
+def test_margins_show_what_is_around_a_plate_and_are_the_same_for_lr_and_hr(reader):
+    wide, cut = (dataclasses.replace(reader, crop_margins=(margin, margin)) for margin in (0.2, -0.2))
+    known = next(i for i in range(0, 30, 5) if not np.isnan(reader.source[i // 5]["lr_corners"]).any())
+    exact = reader(known)
+    for kind, (h, w) in (("lr", LR_SIZE), ("hr", HR_SIZE)):
+        # The plate fills 1 of 1.4 of the wide crop: 5/7 of each side, in its middle.
+        inner = wide(known)[kind][round(h / 7) : round(h * 6 / 7), round(w / 7) : round(w * 6 / 7)]
+        back = cv2.resize(inner, (w, h), interpolation=cv2.INTER_AREA).astype(float)
+        plain, other = exact[kind].astype(float), cut(known)[kind].astype(float)
+        assert np.abs(back - plain).mean() < 0.5 * np.abs(other - plain).mean()
+
+
+def test_margins_differ_from_draw_to_draw_and_not_from_run_to_run(reader):
+    loose = dataclasses.replace(reader, crop_margins=(0.0, 0.2))
+    runs = [list(itertools.islice(pipeline.train_batches(loose, batch_size=30, seed=3), 2)) for _ in range(2)]
+    for a, b in zip(*runs, strict=True):
+        np.testing.assert_array_equal(a["lr"], b["lr"])
+    first, second = (batch["lr"][np.argsort(batch["index"])] for batch in runs[0])
+    known = [i for i in range(30) if not np.isnan(reader.source[i // 5]["lr_corners"]).any()]
+    assert all(np.any(first[i] != second[i]) for i in known)
+    np.testing.assert_array_equal(loose(3)["lr"], loose(3)["lr"])

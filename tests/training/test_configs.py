@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import itertools
 import pathlib
 from typing import NamedTuple
 
@@ -169,3 +170,25 @@ def test_each_file_gives_the_commands_that_run_it(number):
 def test_an_unknown_preset_lists_the_known(number):
     with pytest.raises(UserError, match=r"config preset 'slow' found; expected :quick, :FILE\.yaml, or nothing"):
         config_of(number, "slow")
+
+
+@presets
+def test_the_track_stage_follows_the_five_with_the_same_networks_and_one_more(preset):
+    config, last = importlib.import_module("configs.track").get_config(preset), config_of(4, preset)
+    for section in ("plates", "data", "model", "loss"):
+        assert config[section].to_dict() == last[section].to_dict(), section
+    assert config.stage.after.to_dict() == {"name": last.stage.name, "config": "configs/stage4.py"}
+    compose.check_components(config.stage)
+    assert {"l1", "lcofl", "consistency"} <= set(config.stage.loss_components)
+    mine = PlateModel.from_config(config, config.stage.networks).shapes()
+    assert mine.keys() - shapes(4, preset).keys() == {"fusion"}
+
+
+def test_each_stage_of_the_released_recipe_starts_from_the_one_before():
+    recipe = importlib.import_module("configs.release.lite")
+    configs = [recipe.get_config(stage) for stage in recipe.STAGES]
+    assert [config.stage.after.name for config in configs] == ["", *(config.stage.name for config in configs[:-1])]
+    for config, (stage, before) in zip(configs[1:], itertools.pairwise(recipe.STAGES), strict=True):
+        assert config.stage.after.config == f"configs/release/lite.py:{before}", stage
+        compose.check_components(config.stage)
+        assert config.model.to_dict() == configs[0].model.to_dict()

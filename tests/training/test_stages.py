@@ -131,3 +131,18 @@ def test_a_stage_that_only_loses_keeps_its_start_and_ties_go_to_the_later_metric
     assert (progress["best"], progress["stale"]) == ([0.5, 21.0], 0)
     best = json.loads((tmp_path / "warmup/best/metrics/metrics").read_text())
     assert (best["word_acc"], best["psnr"]) == (0.5, 21.0)
+
+
+def test_the_track_stage_makes_one_image_of_all_frames(staged, tiny_stage, tmp_path):
+    config = tiny_stage("track")
+    config.init_from = str(staged / "hard_mining/best")
+    train_and_evaluate(config, str(tmp_path))
+    start, end = load_weights(config.init_from), load_checkpoint(tmp_path / "track/last")
+    assert "fusion" in end.params
+    assert same(start.params["embedder"], end.params["embedder"])
+    assert not same(start.params["generator"], end.params["generator"])
+    assert np.any(end.params["fusion"]["align"]["deform"]["offset_mask"]["kernel"])  # zeros in a new network
+    metrics = load_checkpoint(tmp_path / "best").metrics
+    assert {"psnr", "psnr/sr", "psnr/bicubic", "word_acc", "word_acc/sr"} <= metrics.keys()  # fused, one frame, bicubic
+    model = load_weights(tmp_path / "best").model
+    assert set(model.networks) == {"generator", "fusion", "ocr", "embedder"}
