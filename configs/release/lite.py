@@ -4,8 +4,9 @@ python scripts/make_tracks.py --out data/letters --tracks 2400 --seed 20 --scena
 python scripts/make_tracks.py --out data/lite --tracks 8000 --seed 21 --scenario-b 0.4
 python scripts/train.py --config configs/release/lite.py:pretrain --workdir runs/lite --config.data.root=data/letters
 python scripts/train.py --config configs/release/lite.py:read_lr --workdir runs/lite --config.data.root=data/lite
-python scripts/train.py --config configs/release/lite.py:track --workdir runs/lite --config.data.root=data/lite
-python scripts/export.py --checkpoint runs/lite/best --out lpasrn_jax/weights/bundled/lite.safetensors
+python scripts/make_tracks.py --out data/lite_tracks --tracks 2800 --seed 22 --scenario-b 0.4
+python scripts/train.py --config configs/release/lite.py:track --workdir runs/lite --config.data.root=data/lite_tracks
+python scripts/export.py --checkpoint runs/lite/track/last --out lpasrn_jax/weights/bundled/lite.safetensors
 """
 
 import importlib
@@ -28,7 +29,7 @@ STAGES = {
             networks=("ocr",),
             loss_components=("ctc", "slots"),
             reads=("hr", "bicubic"),
-            epochs=1,
+            epochs=2,
             lr=1.5e-3,
             warmup_epochs=0.05,
         ),

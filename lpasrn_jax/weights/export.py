@@ -16,7 +16,7 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.plate_model import Params, PlateModel
 from lpasrn_jax.weights.bundle import Bundle, Calibration, write_atomically
 
-READING_NETWORKS = ("generator", "ocr")
+READING_NETWORKS = ("generator", "fusion", "ocr")
 TOLERANCE = 1e-4  # in [-1, 1]; a step between two of 256 grey values is 8e-3
 
 
