@@ -79,8 +79,8 @@ def test_values_come_as_the_config_wants_them(file, content, expected):
                                  "widths"),
     ("loss: {1: 2}", "loss.1 is unknown; expected one of confusion_alpha, .*, use_lightweight_embedder"),
     ("stage4: {epochs: 3}", "stage4 is unknown; did you mean progressive_training.stage4?"),
-    ("progressive_training: {stage9: {epochs: 3}}", "progressive_training.stage9 is unknown; expected stage0, stage1, stage2"),
-    ("progressive_training: {2: {epochs: 3}}", "progressive_training.2 is unknown; expected stage0, stage1, stage2"),
+    ("progressive_training: {stage9: {epochs: 3}}", "progressive_training.stage9 is unknown; expected stage0, stage1, stage2, stage3, stage4, track"),  # noqa: E501
+    ("progressive_training: {2: {epochs: 3}}", "progressive_training.2 is unknown; expected stage0, stage1, stage2, stage3, stage4, track"),  # noqa: E501
     ("progressive_training: {stage2: {epcohs: 3}}", "progressive_training.stage2.epcohs is unknown; did you mean "
                                                     "progressive_training.stage2.epochs?"),
     ("progressive_training: {stage4: {difficulty_alpha: 3}}", "progressive_training.stage4.difficulty_alpha is unknown; did you "
