@@ -27,7 +27,7 @@ def px(mm: float) -> int:
 
 def blank(colour: Colour) -> Plate:
     """A plate of one colour."""
-    return np.full((HEIGHT, WIDTH, 3), np.clip(colour, 0, 1), np.float32)
+    return np.tile(np.broadcast_to(np.float32(np.clip(colour, 0, 1)), 3), (HEIGHT, WIDTH, 1))
 
 
 @functools.lru_cache(256)

@@ -5,6 +5,8 @@ Each function paints on a canvas (`canvas.Plate`) in place.
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 
@@ -42,11 +44,20 @@ def draw_rim(plate: Plate, ground: Colour, rng: np.random.Generator) -> None:
 
 def draw_border(plate: Plate, colour: Colour, inset_mm: int, width_mm: int = 3) -> None:
     """A line along the outline."""
+    rows, columns, coverage = _border(inset_mm, width_mm)
+    plate[rows, columns] += coverage * (np.clip(colour, 0, 1) - plate[rows, columns])
+
+
+@functools.lru_cache(32)
+def _border(inset_mm: int, width_mm: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows, columns and coverage [n, 1] of the pixels that a line along the outline covers."""
     outer, inner = (
         rounded_rectangle((inset, inset, WIDTH_MM - inset, HEIGHT_MM - inset), radius)
         for inset, radius in ((inset_mm, 12), (inset_mm + width_mm, 10))
     )
-    plate += (outer - inner)[..., None] * (np.clip(colour, 0, 1) - plate)
+    coverage = outer - inner
+    rows, columns = np.nonzero(coverage)
+    return rows, columns, coverage[rows, columns, None]
 
 
 def draw_city(plate: Plate, ground: Colour, ink: Colour, rng: np.random.Generator) -> None:
