@@ -7,10 +7,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dcnv4_jax import deform_conv
+from dcnv4_jax.api import IMPLEMENTATIONS
 from dcnv4_jax.linen import DCNv4
 from lpasrn_jax.models.blocks import CONV_INIT, Conv
 
-__all__ = ["DCNv4", "OffsetDeformConv"]
+__all__ = ["IMPLEMENTATION_NAMES", "DCNv4", "OffsetDeformConv"]
+
+IMPLEMENTATION_NAMES = ("auto", *IMPLEMENTATIONS)
 
 
 class OffsetDeformConv(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import os
 from collections.abc import Iterable
 
@@ -12,9 +13,10 @@ from jaxtyping import Bool, Float, UInt8
 
 from lpasrn_jax import images
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.frames import frame_array
+from lpasrn_jax.frames import MAX_PIXELS, frame_array
 from lpasrn_jax.plates import PlateFormat
-from lpasrn_jax.reading.fusion import find_fusion, fuse
+from lpasrn_jax.reading.arguments import check_images, check_kind, check_layout
+from lpasrn_jax.reading.fusion import FUSIONS, find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
 from lpasrn_jax.reading.programs import ReadingPrograms
 from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
@@ -24,6 +26,7 @@ from lpasrn_jax.weights.load import load_weights
 
 LATER = {"generator": "stage 2 or later", "ocr": "stage 2 or later", "fusion": "stage track"}  # who has a network
 MAGNIFICATIONS = (1, 2, 4, 8)  # of the training size, at which images are enhanced
+MAX_TRACK_PIXELS = 2**21  # of all frames as they are enhanced: 18 frames at 8 times 24 x 72, where a layer takes 500 MB
 
 RGB = UInt8[np.ndarray, "h w 3"]
 
@@ -96,11 +99,13 @@ class Reader:
           image: a path, a PIL image or an array, see `inputs.rgb_image`.
 
         Raises:
-          UserError: for what is no image, and for weights without a generator.
+          UserError: for what is no image, for one that would become larger than `frames.MAX_PIXELS`, and for weights without a
+            generator.
         """
         self._need("generator", "enhance")
         rgb = rgb_image(image)
         h, w, _ = rgb.shape
+        self._check_enlarged(h, w)
         sr = self._programs.enlarge([frame_array(rgb, None, self._working_size(h, w))])
         return frame_array(images.to_uint8(sr)[0], None, (h * self.scale, w * self.scale))
 
@@ -114,16 +119,25 @@ class Reader:
           frames: at least one image, each as `enhance` takes it; their sizes may differ.
 
         Raises:
-          UserError: for what is no image, for no frame, and for weights without a generator or without a fusion.
+          UserError: for what is no image, for no frame, for more pixels than `MAX_TRACK_PIXELS` in all frames, and for weights
+            without a generator or without a fusion.
         """
         self._need("generator", "enhance_track")
         self._need("fusion", "enhance_track")
-        rgbs = [rgb_image(frame, f"frame {i}") for i, frame in enumerate(frames)]
-        if not rgbs:
+        fitted = []
+        for i, frame in enumerate(check_images("frames", frames)):
+            rgb = rgb_image(frame, f"frame {i}")
+            if i == 0:
+                h, w, _ = rgb.shape
+                self._check_enlarged(h, w)
+                size = self._working_size(h, w)
+                most = MAX_TRACK_PIXELS // math.prod(size)
+            if i == most:
+                raise UserError(f"frames: more than {most} found; expected at most that many at {size[1]} x {size[0]} pixels")
+            fitted.append(frame_array(rgb, None, size))
+        if not fitted:
             raise UserError("frames: none found; expected at least one image of the plate")
-        h, w, _ = rgbs[0].shape
-        size = self._working_size(h, w)
-        sr = self._programs.enlarge_track(register(np.stack([frame_array(rgb, None, size) for rgb in rgbs])))
+        sr = self._programs.enlarge_track(register(np.stack(fitted)))
         return frame_array(images.to_uint8(sr[None])[0], None, (h * self.scale, w * self.scale))
 
     def read(self, image: ImageLike, *, layout: str | None = None) -> Reading:
@@ -141,7 +155,7 @@ class Reader:
     def read_many(self, many: Iterable[ImageLike], *, layout: str | None = None) -> list[Reading]:
         """Each image read by itself, in batches; arguments and errors are those of `read`."""
         masks = self._masks(layout)
-        return [self._reading(one[None], masks, "log_probs") for one in self._log_probs(many)]
+        return [self._reading(one[None], masks, "log_probs") for one in self._log_probs(check_images("many", many))]
 
     def read_track(self, frames: Iterable[ImageLike], *, layout: str | None = None, fusion: str = "log_probs") -> Reading:
         """The text of one plate from several images of it.
@@ -155,8 +169,9 @@ class Reader:
         Raises:
           UserError: as `read`, for no frame, and for an unknown fusion.
         """
+        self.check(layout=layout, fusion=fusion)
         masks = self._masks(layout)
-        log_probs = self._log_probs(frames)
+        log_probs = self._log_probs(check_images("frames", frames))
         if not len(log_probs):
             raise UserError("frames: none found; expected at least one image of the plate")
         return self._reading(log_probs, masks, fusion)
@@ -164,6 +179,7 @@ class Reader:
     def check(self, *, layout: str | None, fusion: str) -> None:
         """Raise UserError for an unknown layout or fusion, before anything is read."""
         self._masks(layout)
+        check_kind("fusion", fusion, str, f"one of {', '.join(FUSIONS)}")
         find_fusion(fusion)
 
     def _reading(self, log_probs: Float[np.ndarray, "f k v"], masks: Bool[np.ndarray, "l k v"], fusion: str) -> Reading:
@@ -180,16 +196,28 @@ class Reader:
         would lose what the generator can only guess; the OCR reads it as it is.
         """
         self._need("ocr", "read")
-        rgbs = [rgb_image(image, f"image {i}") for i, image in enumerate(many)]
         limit = math.prod(self._model.lr_size) if self.enhances else 0
-        small = [i for i, rgb in enumerate(rgbs) if math.prod(rgb.shape[:2]) <= limit]
-        large = sorted(set(range(len(rgbs))) - set(small))
-        log_probs = np.zeros((len(rgbs), self.plate_format.length, len(self.plate_format.alphabet)), np.float32)
+        small, large = {}, {}  # by number; photographs are shrunk as they come, and not held all at once
+        for i, image in enumerate(many):
+            rgb = rgb_image(image, f"image {i}")
+            if math.prod(rgb.shape[:2]) <= limit:
+                small[i] = frame_array(rgb, None, self._model.lr_size)
+            else:
+                large[i] = frame_array(rgb, None, self._model.hr_size)
+        count = len(small) + len(large)
+        log_probs = np.zeros((count, self.plate_format.length, len(self.plate_format.alphabet)), np.float32)
         if small:
-            log_probs[small] = self._programs.read_lr([frame_array(rgbs[i], None, self._model.lr_size) for i in small])
+            log_probs[[*small]] = self._programs.read_lr([*small.values()])
         if large:
-            log_probs[large] = self._programs.read_hr([frame_array(rgbs[i], None, self._model.hr_size) for i in large])
+            log_probs[[*large]] = self._programs.read_hr([*large.values()])
         return log_probs
+
+    def _check_enlarged(self, h: int, w: int) -> None:
+        if h * w * self.scale**2 > MAX_PIXELS:
+            raise UserError(
+                f"enhance: an image of {w} x {h} pixels would become {self.scale} times as wide and high; expected at most "
+                f"{MAX_PIXELS} pixels then: cut the plate out of it first"
+            )
 
     def _working_size(self, h: int, w: int) -> tuple[int, int]:
         height, width = self._model.lr_size
@@ -197,6 +225,7 @@ class Reader:
         return times * height, times * width
 
     def _masks(self, layout: str | None) -> Bool[np.ndarray, "l k v"]:
+        check_layout(layout)
         masks = self.plate_format.layout_masks()
         try:
             return masks if layout is None else masks[[self.plate_format.layout_index(layout)]]
@@ -220,11 +249,26 @@ def load(path: str | os.PathLike, *, device: str | None = None, min_confidence: 
       min_confidence: in [0, 1]; readings below it are marked as rejected.
 
     Raises:
-      UserError: if there is no model at `path`, or it is damaged; if this machine has no such device.
+      UserError: if there is no model at `path`, or it is damaged, or its parameters do not fit its card, before any network is
+        built; if this machine has no such device; for an argument of another type.
     """
+    check_kind("path", path, (str, os.PathLike), "'lite', or the path of a checkpoint or a bundle")
+    check_kind("device", device, (str, type(None)), "'cpu', 'gpu' or another platform of JAX, or None")
+    check_kind("min_confidence", min_confidence, numbers.Real, "a probability in [0, 1]")
     if not 0 <= min_confidence <= 1:
         raise UserError(f"min_confidence: {min_confidence} found; expected a probability in [0, 1]")
-    return Reader(load_weights(path), _device(device), min_confidence)
+    return Reader(_for_reading(path, load_weights(path)), _device(device), min_confidence)
+
+
+def _for_reading(path: str | os.PathLike, bundle: Bundle) -> Bundle:
+    """What reading needs of weights that fit their card, computed in the way that suits this machine."""
+    params = {name: tree for name, tree in bundle.params.items() if name != "embedder"}
+    if not params:
+        raise UserError(f"{path}: no generator and no OCR is in it, only {', '.join(sorted(bundle.params)) or 'nothing'}")
+    model = {**bundle.config["model"], "deform_implementation": "auto"}
+    reading = Bundle(params, {**bundle.config, "model": model}, bundle.about)
+    reading.model.check(str(path), reading.params, reading.model.plate_format)
+    return reading
 
 
 def _device(platform: str | None) -> jax.Device:

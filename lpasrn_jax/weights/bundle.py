@@ -24,6 +24,8 @@ from safetensors import SafetensorError
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.plate_model import PlateModel
+from lpasrn_jax.weights.card import MAX_CARD_BYTES, check_card
+from lpasrn_jax.weights.tensors import MAX_BYTES, check_tensors
 
 FORMAT = "lpasrn_jax weights 1"
 
@@ -78,7 +80,7 @@ def save_bundle(path: str | os.PathLike, bundle: Bundle) -> pathlib.Path:
       The path of the `.safetensors` file.
     """
     weights, card = _paths(path)
-    tensors = {key: np.asarray(value) for key, value in flatten_dict(bundle.params, sep="/").items()}
+    tensors = {key: np.asarray(value, order="C") for key, value in flatten_dict(bundle.params, sep="/").items()}
     content = safetensors.numpy.save(tensors)
     # The card holds the digest of its weights, so an interruption between the two files is found on loading.
     digest = hashlib.sha256(content).hexdigest()
@@ -92,30 +94,42 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
     """Reads what `save_bundle` wrote.
 
     Raises:
-      UserError: if a file is missing, damaged, of another format, or not its partner's.
+      UserError: if a file is missing, damaged, too large, of another format, or not its partner's; see also `check_card` and
+        `check_tensors`.
     """
     weights, card = _paths(path)
     for file in (weights, card):
         if not file.is_file():
             raise UserError(f"{file}: not found; a model is two files, {weights.name} and {card.name}")
     try:
-        fields = json.loads(card.read_text())
-        found = fields["format"]
-        if found != FORMAT:
-            raise UserError(f"{card}: format {found!r} found, {FORMAT!r} expected; update lpasrn_jax or convert them again")
-        digest, config, about = fields["sha256"], fields["config"], fields["about"]
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, UserError):
-            raise
+        fields = json.loads(_read(card, MAX_CARD_BYTES))
+        found, digest, config, about = (fields[name] for name in ("format", "sha256", "config", "about"))
+    except UserError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{card}: not a model's card ({error!r}); convert or download the model again") from error
-    content = weights.read_bytes()
+    if found != FORMAT:
+        raise UserError(f"{card}: format {found!r} found, {FORMAT!r} expected; update lpasrn_jax or convert them again")
+    content = _read(weights, MAX_BYTES)
     if hashlib.sha256(content).hexdigest() != digest:
         raise UserError(f"{weights}: damaged, or not the weights that {card.name} describes; convert or download the model again")
     try:
         tensors = safetensors.numpy.load(content)
-    except SafetensorError as error:
-        raise UserError(f"{weights}: not a safetensors file ({error})") from error
+    except (SafetensorError, KeyError, ValueError) as error:  # KeyError: a type that NumPy lacks
+        raise UserError(f"{weights}: not a safetensors file of NumPy's types ({error!r})") from error
+    check_tensors(str(weights), tensors)
+    check_card(str(card), config, about, {path.partition("/")[0] for path in tensors})
     return Bundle(unflatten_dict(tensors, sep="/"), config, about)
+
+
+def _read(path: pathlib.Path, most: int) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > most:
+            raise UserError(f"{path}: {size} bytes found; expected at most {most}")
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def write_atomically(path: pathlib.Path, content: bytes) -> None:

@@ -7,6 +7,7 @@ import pathlib
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.weights.bundle import Bundle, Calibration, load_bundle
+from lpasrn_jax.weights.card import check_card
 
 BUNDLED = pathlib.Path(__file__).with_name("bundled")  # the weights that come with the package
 
@@ -30,4 +31,5 @@ def load_weights(path: str | os.PathLike) -> Bundle:
     checkpoint = load_checkpoint(path)
     calibration = {name: checkpoint.metrics[name] for name in Calibration._fields if name in checkpoint.metrics}
     about = {"source": str(path), "step": checkpoint.step, **calibration}
+    check_card(str(path), checkpoint.config, about, checkpoint.params)
     return Bundle(checkpoint.params, checkpoint.config, about)

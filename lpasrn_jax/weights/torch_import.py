@@ -13,6 +13,7 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.params import check_params
 from lpasrn_jax.models.plate_model import PlateModel, default_config
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
+from lpasrn_jax.weights.card import check_model
 from lpasrn_jax.weights.torch_file import read_tensors
 from lpasrn_jax.weights.torch_names import Target, fold_batch_norm, generator_names, resnet18_names, to_flax
 
@@ -40,6 +41,7 @@ def convert(source: str | os.PathLike, destination: str | os.PathLike, msca_scal
     del config["model"]["ocr"]  # neither file has one
     if FIRST_OF_GENERATOR in tensors:
         config["model"] |= infer_generator(tensors, msca_scales)
+        check_model(str(source), config["model"], ["generator"])
         params, unused = import_generator(tensors, PlateModel.from_config(config, ["generator"]))
         network = {"generator": params}
     elif FIRST_OF_RESNET in tensors:
@@ -97,10 +99,7 @@ def import_generator(tensors: Tensors, model: PlateModel) -> tuple[dict[str, Any
     Raises:
       UserError: naming every key that is missing, or of another shape.
     """
-    try:
-        expected = model.shapes()["generator"]
-    except (ValueError, IndexError) as error:
-        raise UserError(f"LP-ASRN checkpoint: no generator has tensors of these shapes ({error})") from error
+    expected = model.shapes()["generator"]
     names = generator_names(model.networks["generator"])
     return _convert("LP-ASRN checkpoint", names, tensors, expected), sorted(tensors.keys() - names.keys())
 

@@ -11,6 +11,7 @@ import pytest
 import safetensors.numpy
 
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights.bundle import Bundle, load_bundle, save_bundle
 from lpasrn_jax.weights.load import load_weights
 
@@ -19,7 +20,12 @@ from lpasrn_jax.weights.load import load_weights
 def bundle():
     rng = np.random.default_rng(0)
     conv = {"kernel": rng.normal(size=(3, 3, 2, 4)).astype(np.float32), "bias": np.zeros(4, np.float32)}
-    return Bundle({"generator": {"conv": conv}}, {"model": {"features": 4, "msca_scales": [1.0, 0.5]}}, {"temperature": 1.5})
+    config = {
+        "model": {"features": 4, "scale": 2, "dtype": "float32", "deform_groups": 2, "msca_scales": [1.0, 0.5]},
+        "plates": BRAZIL.config(),
+        "data": {"lr_size": [8, 24]},
+    }
+    return Bundle({"generator": {"conv": conv}}, config, {"temperature": 1.5})
 
 
 @pytest.mark.parametrize("name", ["a", "a.v2", "a.safetensors"])

@@ -67,7 +67,7 @@ def test_the_script_exports_what_reads_and_nothing_of_the_run(tmp_path):
     calibration = {"temperature": 1.5, "frame_correlation": 0.25}
     run = {"source": "somewhere", "step": 40, **calibration}
     config = {**whole.config, "data": {"lr_size": [8, 24], "root": "somewhere"}}
-    save_bundle(tmp_path / "run", Bundle({**whole.params, "embedder": {"kernel": np.zeros(3)}}, config, run))
+    save_bundle(tmp_path / "run", Bundle({**whole.params, "embedder": {"kernel": np.zeros(3, np.float32)}}, config, run))
     command = [sys.executable, "scripts/export.py", "--checkpoint", tmp_path / "run", "--out", tmp_path / "plates.safetensors"]
     subprocess.run([*command, "--note", "Random."], check=True)
     found = load_bundle(tmp_path / "plates")

@@ -82,6 +82,8 @@ def test_other_scales_can_be_named_but_not_another_number(tmp_path):
     assert convert(source, tmp_path / "out", (1.0, 0.25)).config["model"]["msca_scales"] == (1.0, 0.25)
     with pytest.raises(UserError, match="msca_scales: 3 given, but the checkpoint has 2"):
         convert(source, tmp_path / "out", (1.0, 0.5, 0.25))
+    with pytest.raises(UserError, match=r"best.pth: model.msca_scales is \(1.0, 1000000000.0\); expected a list of"):
+        convert(source, tmp_path / "other", (1.0, 1e9))
 
 
 def test_resnet18_becomes_the_embedders_backbone(tmp_path):
@@ -142,7 +144,7 @@ STATES_THAT_DO_NOT_FIT = {  # (a key, its tensor's shape or None where it is mis
     "wrong width": (GLOBAL, (16, 17, 3, 3), "deep_conv/kernel is"),
     "wrong rank": (GLOBAL, (16, 16), "global_conv.weight has shape"),
     "wrong first tensor": (FIRST, (15, 3, 5, 5), "multiple of 4"),
-    "scalar first tensor": (FIRST, (), "no generator has tensors"),
+    "scalar first tensor": (FIRST, (), "model.features is 1; expected a whole number from 4 to 512"),
 }
 
 
