@@ -25,7 +25,7 @@ deviations."""
 
 COMPARED = """\
 Distance: of the two distributions (Kolmogorov-Smirnov), 0 the same, 1 apart; as many tracks of one distribution would exceed
-{chance:.2f} in 5 % of cases. Outside: the share of {second}'s frames beyond the 1st and 99th percentiles of {first}, 2 % if
+{chance:.2f} in 5 % of cases. Outside: the share of the frames of {second} beyond the 1st and 99th percentiles of {first}, 2 % if
 they are alike."""
 
 CORNERS_DIFFER = """\

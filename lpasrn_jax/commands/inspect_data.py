@@ -14,7 +14,7 @@ from PIL import Image
 from lpasrn_jax.commands import data_report, data_sheets
 from lpasrn_jax.commands.data_sheets import Picture, View
 from lpasrn_jax.data import statistics
-from lpasrn_jax.data.tracks import FoundTracks, Track, find_tracks, format_summary
+from lpasrn_jax.data.tracks import RootContents, Track, find_tracks, format_summary
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.plate_model import PlateModel
 
@@ -90,7 +90,7 @@ def _named_roots(root: str | os.PathLike[str], against: str | os.PathLike[str] |
 
 def _usable_tracks(
     root: pathlib.Path, model: PlateModel, *, strict: bool, labelled: bool, log: Callable[[str], object]
-) -> FoundTracks:
+) -> RootContents:
     found = find_tracks(root, model.plate_format, strict=strict, labelled=labelled)
     if found.bad or found.stray:
         log(format_summary(root, len(found.tracks), found.bad, found.stray))
@@ -102,7 +102,7 @@ def _usable_tracks(
 
 def _content(
     roots: Mapping[str, pathlib.Path],
-    found: Mapping[str, FoundTracks],
+    found: Mapping[str, RootContents],
     measured: Mapping[str, statistics.Measurements],
     view: View,
 ) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _content(
 
 
 def _sheets(
-    found: Mapping[str, FoundTracks],
+    found: Mapping[str, RootContents],
     measured: Mapping[str, statistics.Measurements],
     view: View,
     scale: int,

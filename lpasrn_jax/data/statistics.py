@@ -18,11 +18,12 @@ from jaxtyping import Float, Int, UInt8
 from scipy.stats import ks_2samp
 
 from lpasrn_jax import frames
-from lpasrn_jax.data.tracks import FoundTracks, Track
+from lpasrn_jax.data.tracks import RootContents, Track
 
 KINDS = ("lr", "hr")
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)  # percent
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+NOISE_MASK = np.array([(1, -2, 1), (-2, 4, -2), (1, -2, 1)], np.float32)  # blind to edges along an axis: Immerkaer 1996
 
 
 class Metric(NamedTuple):
@@ -46,6 +47,10 @@ METRICS = {
     "sharpness": Metric(
         "sharpness", "high-pass (grey less a Gaussian blur of 1 pixel) over grey, standard deviations", "{:z.2f}"
     ),
+    "noise": Metric(
+        "noise", "standard deviation of grey, robust to edges (Immerkaer 1996, with a median), levels of 255", "{:z.1f}"
+    ),
+    "colour_noise": Metric("colour noise", "the same of red - grey and blue - grey, their mean", "{:z.1f}"),
     "blue_red": Metric("blue - red", "mean difference, -255 to 255", "{:z.0f}"),
     "lab_a": Metric("CIELAB a*", "mean; from green, negative, to red", "{:z.1f}"),
     "lab_b": Metric("CIELAB b*", "mean; from blue, negative, to yellow", "{:z.1f}"),
@@ -142,7 +147,7 @@ def measure_tracks(tracks: Iterable[Track], sizes: Mapping[str, tuple[int, int]]
     return Measurements(values, {kind: np.array(owners[kind]) for kind in values})
 
 
-def summarise_set(found: FoundTracks, measurements: Measurements) -> dict[str, Any]:
+def summarise_set(found: RootContents, measurements: Measurements) -> dict[str, Any]:
     """The set in numbers, ready for JSON.
 
     `tracks`, `plates` (different texts), `bad` and `stray`; tracks by `layouts` and by `scenarios`; how often each of the
@@ -191,16 +196,25 @@ def _measure_pixels(image: UInt8[np.ndarray, "h w 3"]) -> dict[str, float]:
     low, high = np.percentile(grey, (5, 95))
     high_pass = grey - cv2.GaussianBlur(grey, (0, 0), 1.0)
     deviation = float(grey.std())
+    colours = [_noise(rgb[..., channel] - grey) for channel in (0, 2)]
     _, a, b = np.moveaxis(cv2.cvtColor(rgb / 255.0, cv2.COLOR_RGB2LAB), -1, 0)
     return {
         "brightness": float(grey.mean()),
         "contrast": float((high - low) / (high + low)) if high > 0 else 0.0,
         "sharpness": float(high_pass.std()) / deviation if deviation > 0 else 0.0,
+        "noise": _noise(grey),
+        "colour_noise": 0.5 * sum(colours),
         "blue_red": float((rgb[..., 2] - rgb[..., 0]).mean()),
         "lab_a": float(a.mean()),
         "lab_b": float(b.mean()),
         "chroma": float(np.hypot(a, b).mean()),
     }
+
+
+def _noise(channel: Float[np.ndarray, "h w"]) -> float:
+    """The standard deviation of white noise that has this median of the mask's absolute response: 6 is the mask's norm."""
+    response = cv2.filter2D(channel, -1, NOISE_MASK, borderType=cv2.BORDER_REFLECT_101)
+    return float(np.median(np.abs(response))) / (0.6745 * 6)
 
 
 def _summary(values: Float[np.ndarray, " n"], owner: Int[np.ndarray, " n"]) -> dict[str, Any]:

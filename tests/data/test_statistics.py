@@ -10,7 +10,7 @@ from skimage.color import rgb2lab
 
 from lpasrn_jax.data import statistics
 from lpasrn_jax.data.statistics import METRICS, Measurements, chance_distance, compare_sets, measure_frame
-from lpasrn_jax.data.tracks import BadTrack, FoundTracks, find_tracks
+from lpasrn_jax.data.tracks import BadTrack, RootContents, find_tracks
 from lpasrn_jax.plates import BRAZIL
 from tests.data.track_folder import LR_CORNERS, LR_SHAPE, write_set
 
@@ -48,6 +48,21 @@ def test_blur_takes_sharpness_away_and_gain_does_not(rng):
     sharp = measure_frame(image, None, LARGE)["sharpness"]
     assert measure_frame(cv2.GaussianBlur(image, (0, 0), 1.0), None, LARGE)["sharpness"] < 0.7 * sharp
     assert measure_frame(2 * image, None, LARGE)["sharpness"] == pytest.approx(sharp, rel=1e-4)
+
+
+def test_noise_is_measured_beside_edges_and_colour_noise_by_itself(rng):
+    stripes = np.where(np.arange(60) // 6 % 2, 180.0, 60.0)[None, :, None]
+    noise = rng.normal(0, 5, (20, 60, 1))
+    clean, grey, red = (
+        measure_frame((stripes + noise * np.array(gains)).round().astype(np.uint8), None, LARGE)
+        for gains in ((0, 0, 0), (1, 1, 1), (1, 0, 0))
+    )
+    assert (clean["noise"], clean["colour_noise"]) == pytest.approx((0, 0), abs=0.01)
+    assert grey["noise"] == pytest.approx(5, rel=0.15)
+    assert grey["colour_noise"] < 0.5
+    # Of red's noise 0.701 is in red - grey and 0.299 in blue - grey.
+    assert red["colour_noise"] == pytest.approx(2.5, rel=0.15)
+    assert red["noise"] == pytest.approx(0.299 * 5, rel=0.15)
 
 
 def test_pixels_are_reduced_to_the_size_and_never_enlarged(rng):
@@ -103,7 +118,7 @@ def test_every_frame_is_measured_in_the_order_of_the_tracks(small_set):
 
 def test_a_set_in_numbers(small_set):
     found, measurements = small_set
-    found = FoundTracks(found.tracks, (BadTrack("track_9", "is empty"),), ("README.txt",))
+    found = RootContents(found.tracks, (BadTrack("track_9", "is empty"),), ("README.txt",))
     summary = statistics.summarise_set(found, measurements)
     assert json.loads(json.dumps(summary)) == summary
     assert (summary["tracks"], summary["plates"], summary["stray"], summary["bad"][0]["reason"]) == (6, 6, 1, "is empty")
