@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--data-root", required=True, help="folder of tracks")
     parser.add_argument("--out", required=True, help="the folder to write into")
     parser.add_argument("--against", help="another folder of tracks, to compare with")
-    parser.add_argument("--config", default=CONFIG, help="a stage's config, such as configs/stage2.py:quick (%(default)s)")
+    parser.add_argument("--config", default=CONFIG, help="a stage's config, such as configs/stage2.py:quick (configs/stage1.py)")
     parser.add_argument("--rows", type=int, default=12, help="of each contact sheet (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of rows and of the augmentation (%(default)s)")
     parser.add_argument("--whole-frames", action="store_true", help="leave corners out of account, as for a set that has none")

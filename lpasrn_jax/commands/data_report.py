@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -176,18 +178,25 @@ def _plot_characters(axis: Axes, sets: Mapping[str, Mapping[str, Any]]) -> None:
 def _plot_metric(axis: Axes, name: str, by_label: Mapping[str, np.ndarray]) -> None:
     known = {label: values[np.isfinite(values)] for label, values in by_label.items()}
     everything = np.concatenate(list(known.values()))
-    low, high = np.percentile(everything, (0.5, 99.5))
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, BINS + 1)
+    edges = _bin_edges(everything)
     for colour, values in zip(COLOURS, known.values(), strict=False):
         if values.size:
-            shares = 100 * np.histogram(values.clip(low, high), edges)[0] / values.size
+            shares = 100 * np.histogram(values.clip(edges[0], edges[-1]), edges)[0] / values.size
             axis.stairs(shares, edges, fill=True, color=colour, alpha=0.3)
             axis.stairs(shares, edges, color=colour, linewidth=1.2)
     axis.set_ylim(bottom=0)
     axis.set_title(METRICS[name].title, fontsize=9, loc="left")
     _tidy(axis)
+
+
+def _bin_edges(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " e"]:
+    """Edges from the 0.5th to the 99.5th percentile; whole numbers lie in the middle of bins that hold as many of them each."""
+    low, high = np.percentile(values, (0.5, 99.5))
+    if (values == np.rint(values)).all():
+        low, high = math.floor(low), math.ceil(high)
+        step = math.ceil((high - low + 1) / BINS)
+        return np.arange(low, high + step + 1, step) - 0.5
+    return np.linspace(low, high, BINS + 1) if high > low else np.array([low - 0.5, low + 0.5])
 
 
 def _tidy(axis: Axes) -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from configs import stage1
-from lpasrn_jax.commands import data_sheets
+from lpasrn_jax.commands import data_report, data_sheets
 from lpasrn_jax.commands.data_sheets import View
 from lpasrn_jax.commands.inspect_data import inspect_data
 from lpasrn_jax.data.statistics import measure_tracks
@@ -118,6 +118,15 @@ def test_corners_are_left_out_of_account_where_frames_are_whole(tracks_root):
     expected = cv2.resize(frame.read(), SIZES["lr"][::-1], interpolation=cv2.INTER_AREA)
     assert np.abs(to_uint8(whole)[0].astype(int) - expected).mean() < 6
     assert np.abs(plate - whole).mean() > 0.01
+
+
+@pytest.mark.parametrize(("values", "edges"), [
+    ([18, 19, 19, 21], [17.5, 18.5, 19.5, 20.5, 21.5]),
+    (range(100), [-0.5 + 4 * i for i in range(26)]),
+    ([0.25] * 3, [-0.25, 0.75]),
+])  # fmt: skip
+def test_whole_numbers_share_bins_evenly(values, edges):
+    np.testing.assert_array_equal(data_report._bin_edges(np.array(values, float)), edges)
 
 
 @pytest.fixture
