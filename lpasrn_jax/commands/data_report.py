@@ -21,7 +21,7 @@ COLUMNS = 4  # histograms in a row
 BAD_SHOWN = 20
 
 PIXELS = """\
-Brightness, contrast, sharpness and colour are measured {where}, reduced to {lr[0]} x {lr[1]} (LR) and
+Brightness, contrast, sharpness, noise and colour are measured {where}, reduced to {lr[0]} x {lr[1]} (LR) and
 {hr[0]} x {hr[1]} (HR) pixels where they are larger and never enlarged. Within a track: the mean of the tracks' own standard
 deviations."""
 

@@ -62,7 +62,7 @@ def examples_by_contrast(tracks: Sequence[Track], measurements: Measurements, co
 
 
 def example_sheet(shown: Sequence[Example], view: View, scale: int, config: Mapping[str, Any], seed: int) -> Picture:
-    """A row an example: LR, bicubic, HR, then LR and HR after augmentation where the config has it enabled.
+    """One row per example: LR, bicubic, HR, then LR and HR after augmentation where the config has it enabled.
 
     Args:
       shown: the examples; HR is left out unless all have it.
@@ -88,7 +88,7 @@ def example_sheet(shown: Sequence[Example], view: View, scale: int, config: Mapp
 
 
 def track_sheet(shown: Sequence[Track], view: View) -> Picture:
-    """A row a track: its LR frames, and the first HR frame where all have one; the shortest track gives the columns' number."""
+    """One row per track: its LR frames, and the first HR frame where all have one; the shortest track gives the columns' number."""
     count = min(len(track.lr) for track in shown)
     columns = {f"lr-{i + 1:03d}": view.read("lr", [track.lr[i] for track in shown]) for i in range(count)}
     if all(track.hr for track in shown):

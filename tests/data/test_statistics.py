@@ -51,18 +51,18 @@ def test_blur_takes_sharpness_away_and_gain_does_not(rng):
 
 
 def test_noise_is_measured_beside_edges_and_colour_noise_by_itself(rng):
-    stripes = np.where(np.arange(60) // 6 % 2, 180.0, 60.0)[None, :, None]
-    noise = rng.normal(0, 5, (20, 60, 1))
+    stripes = np.where(np.arange(240) // 6 % 2, 180.0, 60.0)[None, :, None]
+    noise = rng.normal(0, 5, (80, 240, 1))
     clean, grey, red = (
         measure_frame((stripes + noise * np.array(gains)).round().astype(np.uint8), None, LARGE)
         for gains in ((0, 0, 0), (1, 1, 1), (1, 0, 0))
     )
     assert (clean["noise"], clean["colour_noise"]) == pytest.approx((0, 0), abs=0.01)
-    assert grey["noise"] == pytest.approx(5, rel=0.15)
+    assert grey["noise"] == pytest.approx(5, rel=0.06)
     assert grey["colour_noise"] < 0.5
     # Of red's noise 0.701 is in red - grey and 0.299 in blue - grey.
-    assert red["colour_noise"] == pytest.approx(2.5, rel=0.15)
-    assert red["noise"] == pytest.approx(0.299 * 5, rel=0.15)
+    assert red["colour_noise"] == pytest.approx(2.5, rel=0.06)
+    assert red["noise"] == pytest.approx(0.299 * 5, rel=0.06)
 
 
 def test_pixels_are_reduced_to_the_size_and_never_enlarged(rng):
