@@ -88,7 +88,7 @@ def example_sheet(shown: Sequence[Example], view: View, scale: int, config: Mapp
 
 
 def track_sheet(shown: Sequence[Track], view: View) -> Picture:
-    """One row per track: its LR frames, and the first HR frame where all have one; the shortest track gives the columns' number."""
+    """One row per track: its LR frames, as many as the shortest track has, and the first HR frame if all have one."""
     count = min(len(track.lr) for track in shown)
     columns = {f"lr-{i + 1:03d}": view.read("lr", [track.lr[i] for track in shown]) for i in range(count)}
     if all(track.hr for track in shown):
