@@ -94,7 +94,7 @@ def test_a_damaged_folder_trains_all_the_same_and_names_each_bad_track(damaged, 
     assert f"port {port} is in use" in result.stdout
     for track, reason in reasons.items():
         assert re.search(f"bad track {re.escape(track)}: .*{reason}", result.stderr), track
-    assert load_checkpoint(tmp_path / "run/best").step > 0
+    assert load_checkpoint(tmp_path / "run/warmup/last").step > 0  # a few steps need not make it better
 
 
 def test_strict_mode_stops_at_the_first_bad_track(damaged, tmp_path):
@@ -204,7 +204,7 @@ def test_a_stage_without_the_one_before_names_the_command_that_comes_first(track
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (["--stage=7"], "--stage=7: value should be one of <0|1|2|3|4|all>"),
+    (["--stage=7"], "--stage=7: value should be one of <0|1|2|3|4|track|all|all+track>"),
     ([], "Flag --stage must have a value"),
     (["--stage=all", "--config.stage.epoch=3"], "--config.stage.epoch=3: the config has no key 'epoch'; did you mean 'epochs'?"),
     (["--stage=all", "--config.stage.lr", "fast"], "--config.stage.lr=fast: could not convert string to float"),
@@ -261,7 +261,9 @@ def test_enhance_reads_what_it_can_and_names_the_rest(lite, tmp_path):
     assert result.returncode == 1
     assert re.search(r"^good  unreadable \(best guess: [A-Z0-9]{7} \d+\.\d%\)$", result.stdout, re.MULTILINE)
     assert "no calibration came with these weights" in result.stdout
-    assert re.search(r"^failed: bad: .*bad\.png: is not an image; expected PNG or JPEG$", result.stderr, re.MULTILINE)
+    assert re.search(
+        r"^failed: bad: .*bad\.png: is not an image; expected the content of a PNG, JPEG, .* file$", result.stderr, re.MULTILINE
+    )
     assert (tmp_path / "out/sr/good.png").exists()
     assert (tmp_path / "out/compare/good.png").exists()
     assert_one_line(run("enhance", *arguments), "exists and 3 more; choose another folder, or overwrite with --force")

@@ -124,7 +124,7 @@ def test_the_base_config_has_every_default():
 
 
 def test_an_unknown_network_is_named():
-    with pytest.raises(UserError, match="stage.networks: 'reader' found; expected some of generator, ocr, embedder"):
+    with pytest.raises(UserError, match="stage.networks: 'reader' found; expected some of generator, fusion, ocr, embedder"):
         PlateModel.from_config(tiny_config(), ["generator", "reader"])
 
 

@@ -188,7 +188,7 @@ def test_each_stage_of_the_released_recipe_starts_from_the_one_before():
     recipe = importlib.import_module("configs.release.lite")
     configs = [recipe.get_config(stage) for stage in recipe.STAGES]
     assert [config.stage.after.name for config in configs] == ["", *(config.stage.name for config in configs[:-1])]
-    for config, (stage, before) in zip(configs[1:], itertools.pairwise(recipe.STAGES), strict=True):
+    for config, (before, stage) in zip(configs[1:], itertools.pairwise(recipe.STAGES), strict=True):
         assert config.stage.after.config == f"configs/release/lite.py:{before}", stage
         compose.check_components(config.stage)
         assert config.model.to_dict() == configs[0].model.to_dict()

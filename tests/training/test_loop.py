@@ -106,7 +106,8 @@ def test_it_stops_after_validations_without_a_better_one(trained, tiny_config, t
     ({"data.val_split": 0.0}, "data.val_split: 0.0 leaves no plate for validation"),
     ({"data.root": "/nowhere"}, "data.root: /nowhere does not exist"),
     ({"stage.loss_components": ("l2",)}, "stage.loss_components: 'l2' found"),
-    ({"stage.networks": ("generator", "reader")}, "stage.networks: 'reader' found; expected some of generator, ocr, embedder"),
+    ({"stage.networks": ("generator", "reader")},
+     "stage.networks: 'reader' found; expected some of generator, fusion, ocr, embedder"),
     ({"stage.frozen": ("ocr",)}, "stage.frozen: 'ocr' matches no parameter"),
     ({"train.best_metrics": ("word_acc",)}, "train.best_metrics: 'word_acc' is not measured in this stage; expected some of"),
 ])  # fmt: skip
