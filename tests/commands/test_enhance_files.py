@@ -101,12 +101,20 @@ def test_images_whose_names_meet_without_their_endings(reader, tmp_path, rng):
     assert sorted(run(reader, tmp_path, tmp_path / ".out").readings) == ["a.jpg", "a.jpg.png", "a.png"]
 
 
-def test_folders_that_are_too_deep_are_named(tmp_path):
-    deep = tmp_path.joinpath("set", *["d"] * 1200)
-    for folder in reversed(list(deep.parents)[:1200]):
-        folder.mkdir(exist_ok=True)
-    Image.new("RGB", (9, 9)).save(tmp_path / "set/a.png")
-    found = find_sources(tmp_path / "set", BRAZIL)
+@pytest.fixture
+def deep_folder(tmp_path):
+    """1200 folders in each other, more than Python's recursion limit; removed one by one, since pytest's own clean-up recurses."""
+    folders = [tmp_path.joinpath("set", *["d"] * depth) for depth in range(1200)]
+    for folder in folders:
+        folder.mkdir()
+    yield folders[0]
+    for folder in reversed(folders[1:]):
+        folder.rmdir()
+
+
+def test_folders_that_are_too_deep_are_named(deep_folder):
+    Image.new("RGB", (9, 9)).save(deep_folder / "a.png")
+    found = find_sources(deep_folder, BRAZIL)
     assert [plate.name for plate in found.plates] == ["a"]
     assert [(len(name), reason) for name, reason in found.left_out] == [
         (199, "has folders more than 100 deep, which are not looked into")
