@@ -103,7 +103,7 @@ def test_images_whose_names_meet_without_their_endings(reader, tmp_path, rng):
 
 @pytest.fixture
 def deep_folder(tmp_path):
-    """1200 folders in each other, more than Python's recursion limit; removed one by one, since pytest's own clean-up recurses."""
+    """1200 folders in each other, over Python's recursion limit; removed one by one, since pytest's own clean-up recurses."""
     folders = [tmp_path.joinpath("set", *["d"] * depth) for depth in range(1200)]
     for folder in folders:
         folder.mkdir()
