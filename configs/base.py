@@ -76,6 +76,8 @@ def get_config() -> ConfigDict:
     config.train.log_every_steps = 20
     config.train.validate_every_epochs = 1
     config.train.early_stop = 30  # validations without a better one
+    config.train.image_metrics = ("psnr", "ssim")  # measured in validation; others are in lpasrn_jax/evaluation/metrics.py
+    config.train.strangers = ()  # readers that read the images of validation too: "RapidOCR", "Tesseract"
     config.train.best_metrics = ("word_acc", "char_acc", "psnr")  # of validation; the later ones break ties
     return config
 

@@ -20,15 +20,19 @@ def main():
     parser.add_argument("--tfds-dir", default="", help="where the prepared set goes; TFDS's own default if not given")
     parser.add_argument("--baseline", default="", help="weights of an OCR trained on bicubic images, see configs/ocr_on_lr.py")
     parser.add_argument("--against", default="", help="the metrics.json of another evaluation, to compare with")
+    parser.add_argument("--strangers", action="store_true", help="have RapidOCR and Tesseract read the images too")
     flags = parser.parse_args()
     runtime.enable_compilation_cache()
     out = flags.out or f"{flags.checkpoint.rstrip('/')}_evaluation"
     with one_line_errors():
-        others = dict(baseline=flags.baseline, against=flags.against)
+        others = dict(baseline=flags.baseline, against=flags.against, with_strangers=flags.strangers)
         found = evaluate(flags.checkpoint, flags.data_root, out, split=flags.split, tfds_dir=flags.tfds_dir, **others)
     for metric in METRICS:
         if metric in found:
             print(f"{metric}  {'  '.join(f'{TITLES[kind]} {value:.4f}' for kind, value in found[metric].items())}")
+    for name, of in found.get("strangers", {}).items():
+        shown = (f"{TITLES[kind]} {value:.4f}" for kind, value in of.get("word_acc", {}).items())
+        print(f"{name}  {of.get('left_out') or '  '.join(shown)}")
     if "track_acc" in found:
         shown = (f"{count} frames {value:.4f}" for count, value in found["track_acc"]["log_probs"].items())
         print(f"tracks  {'  '.join(shown)}")

@@ -236,9 +236,11 @@ def test_evaluate_prints_its_figures_and_names_its_report(stopped_run, tracks_ro
         tmp_path / "out",
         "--tfds-dir",
         tmp_path,
+        "--strangers",
     )
     assert result.returncode == 0, result.stderr
-    assert re.search(r"psnr  bicubic \d+\.\d+  SR \d+\.\d+\nssim", result.stdout)
+    assert re.search(r"psnr  bicubic \d+\.\d+  SR \d+\.\d+\npsnr_y", result.stdout)
+    assert re.search(r"\nRapidOCR  (bicubic \d\.\d+  SR |\w+Error: )", result.stdout)
     assert (tmp_path / "out/report.md").exists()
 
 

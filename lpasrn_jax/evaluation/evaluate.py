@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.evaluation import report, summary
+from lpasrn_jax.evaluation import report, strangers, summary
 from lpasrn_jax.evaluation.judge import Judge
 from lpasrn_jax.weights.bundle import Bundle, Calibration
 from lpasrn_jax.weights.load import load_weights
@@ -30,6 +30,7 @@ def evaluate(
     tfds_dir: str = "",
     baseline: str = "",
     against: str = "",
+    with_strangers: bool = False,
 ) -> dict:
     """Judge a checkpoint on the tracks below a folder; writes metrics.json, report.md and its pictures into `out`.
 
@@ -44,6 +45,7 @@ def evaluate(
       baseline: weights with an OCR that was trained to read bicubic images, as `configs/ocr_on_lr.py` does; it reads them beside
         the checkpoint's own. Empty for none.
       against: the metrics.json of another evaluation, for the report to compare with. Empty for none.
+      with_strangers: have the images read by RapidOCR and Tesseract too, as far as they are installed.
 
     Returns:
       The content of metrics.json.
@@ -53,10 +55,7 @@ def evaluate(
     """
     if split not in SPLITS:
         raise UserError(f"--split={split}: expected one of {', '.join(SPLITS)}")
-    bundle = load_weights(checkpoint)
-    if not bundle.params.keys() & {"generator", "ocr"}:
-        there = ", ".join(sorted(bundle.params))
-        raise UserError(f"--checkpoint={checkpoint}: holds {there}; give one with a generator or an ocr")
+    bundle = _weights(checkpoint)
     other = _other_metrics(against) if against else None
     reader = _reader(bundle, data_root, split, tfds_dir)
     judge = Judge(bundle)
@@ -76,6 +75,8 @@ def evaluate(
         "frames": pipeline.num_examples(reader),
         **summary.summarize(judged, read, reader.plate_format, reader.scenarios, calibration),
     }
+    if with_strangers:
+        found["strangers"] = strangers.judge_images(judge, reader, judged)
     rows = report.rows_to_show(judged, read)
     folder = pathlib.Path(out)
     try:
@@ -85,6 +86,14 @@ def evaluate(
     except OSError as error:
         raise UserError(f"--out={out}: cannot be written ({error.strerror}); choose a folder that can") from error
     return found
+
+
+def _weights(checkpoint: str) -> Bundle:
+    bundle = load_weights(checkpoint)
+    if not bundle.params.keys() & {"generator", "ocr"}:
+        there = ", ".join(sorted(bundle.params))
+        raise UserError(f"--checkpoint={checkpoint}: holds {there}; give one with a generator or an ocr")
+    return bundle
 
 
 def _baseline_slots(path: str, bundle: Bundle, reader: pipeline.FramePairReader) -> Float[np.ndarray, "n k v"]:

@@ -27,7 +27,7 @@ Scores = dict[str, dict[str, Float[np.ndarray, " n"]]]  # scores[metric][kind of
 class Judged(NamedTuple):
     """What a judge finds out about every frame; frame f of track t is number t * 5 + f.
 
-    scores: PSNR and SSIM.
+    scores: by `metrics.image_scores`.
     slots: slot log-probabilities by kind of image; nothing without an OCR.
     greedy, beam: what the CTC head reads by best path and by prefix beam, as class indices padded with -1, likewise.
     text, layout, scenario: what the set says.
@@ -81,9 +81,10 @@ class Judge:
         lr, hr = images.to_float(batch["lr"]), images.to_float(batch["hr"])
         track = images.to_float(batch["track"]) if "track" in batch else None
         made = self._model.enlargements(params, lr, track)
-        scores = metrics.image_scores(made, hr)
+        by_kind = {"lr": lr, **made, "hr": hr}
+        scores = metrics.image_scores(by_kind, self._model.scale)
         logits = metrics.ocr_logits(self._model, params, {**made, "hr": hr})
-        return {"lr": lr, **made, "hr": hr}, scores, *self._readings(logits)
+        return by_kind, scores, *self._readings(logits)
 
     def _readings(self, logits: dict[str, OCRLogits]) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
         masks = self._model.plate_format.layout_masks()

@@ -1,30 +1,70 @@
-"""What is judged, and the figures that judge it; each is one value an example."""
+"""What is judged, and the figures that judge it; each is one value per example."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from lpasrn_jax.evaluation import colour
 from lpasrn_jax.losses import pixel
+from lpasrn_jax.losses.consistency import consistency
 from lpasrn_jax.models.ocr import OCRLogits
 from lpasrn_jax.models.plate_model import Params, PlateModel
 from lpasrn_jax.reading.decode import Decoded, decode_slots
 
-IMAGE_METRICS = {"psnr": pixel.psnr, "ssim": pixel.ssim}
+
+class ImageMetric(NamedTuple):
+    """
+    against: the kind of image that the others are compared with.
+    score: of images, what they are compared with, and the scale of both against LR.
+    """
+
+    against: str
+    score: Callable[[Float[Array, "b h w 3"], Float[Array, "b _ _ 3"], int], Float[Array, " b"]]
+
+
+def _psnr_y(images: Float[Array, "b h w 3"], hr: Float[Array, "b h w 3"], scale: int) -> Float[Array, " b"]:
+    inner = slice(scale, -scale)
+    ours, theirs = (colour.luma(rgb)[:, inner, inner] / 127.5 - 1.0 for rgb in (images, hr))
+    return pixel.psnr(ours, theirs)
+
+
+def _consistency(images: Float[Array, "b h w 3"], lr: Float[Array, "b _ _ 3"], scale: int) -> Float[Array, " b"]:
+    return 127.5 * consistency(images, lr, scale)
+
+
+IMAGE_METRICS = {
+    "psnr": ImageMetric("hr", lambda images, hr, scale: pixel.psnr(images, hr)),
+    "psnr_y": ImageMetric("hr", _psnr_y),  # `scale` pixels of border cropped, peak 255
+    "ssim": ImageMetric("hr", lambda images, hr, scale: pixel.ssim(images, hr)),
+    "consistency": ImageMetric("lr", _consistency),  # in grey levels of 255
+    "colour_difference": ImageMetric("bicubic", lambda images, bicubic, scale: colour.colour_difference(images, bicubic)),
+    "colour_shift": ImageMetric("bicubic", lambda images, bicubic, scale: colour.colour_shift(images, bicubic)),
+    "blue_shift": ImageMetric("bicubic", lambda images, bicubic, scale: colour.blue_shift(images, bicubic)),
+}
 
 
 def image_scores(
-    made: Mapping[str, Float[Array, "b h w 3"]], hr: Float[Array, "b h w 3"]
+    images_by_kind: Mapping[str, Float[Array, "b _ _ 3"]], scale: int, names: Sequence[str] = tuple(IMAGE_METRICS)
 ) -> dict[str, dict[str, Float[Array, " b"]]]:
-    """Each metric of each kind of image against HR, as `scores[metric][kind]`.
+    """Each metric of each kind of image but LR and the one that the metric compares with, as `scores[metric][kind]`.
+
+    HR is compared with LR and bicubic as well: what it scores there is what a perfect SR image would.
 
     Args:
-      made: images in [-1, 1] by kind, such as `bicubic` and `sr`.
-      hr: what they should be.
+      images_by_kind: in [-1, 1]: `lr`, `bicubic`, `hr`, and what else was made of LR, such as `sr`.
+      scale: of all others against LR.
+      names: the metrics.
     """
-    return {metric: {kind: score(image, hr) for kind, image in made.items()} for metric, score in IMAGE_METRICS.items()}
+    scores = {}
+    for name in names:
+        against, score = IMAGE_METRICS[name]
+        kinds = [kind for kind in images_by_kind if kind not in ("lr", against)]
+        scores[name] = {kind: score(images_by_kind[kind], images_by_kind[against], scale) for kind in kinds}
+    return scores
 
 
 def ocr_logits(model: PlateModel, params: Params, images_by_kind: Mapping[str, Float[Array, "b h w 3"]]) -> dict[str, OCRLogits]:

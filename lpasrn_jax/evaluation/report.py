@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
-from lpasrn_jax.evaluation import diagrams, tables, texts
+from lpasrn_jax.evaluation import answers, diagrams, tables, texts
 from lpasrn_jax.evaluation.judge import Images, Judged
 from lpasrn_jax.evaluation.summary import main_kind
 from lpasrn_jax.pictures import confusion_picture, image_grid
@@ -21,9 +21,21 @@ ROWS = 12
 COUNTS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 IMAGE_DEFINITIONS = """\
-Means over frames, against the HR frame. PSNR: RGB in [0, 1], no border cropped. SSIM: Wang et al. 2004, Gaussian window of 11
-pixels with sigma 1.5, K1 0.01, K2 0.03, each RGB channel alone and then averaged, without padding. In brackets: 95 % intervals
-by bootstrap over plates."""
+Means over frames; in brackets 95 % intervals by bootstrap over plates.
+- Against the HR frame. PSNR: RGB in [0, 1], no border cropped. PSNR-Y, as papers have it: Y of ITU-R BT.601 in [16, 235], peak
+  255, as many pixels of border cropped as the scale. SSIM: Wang et al. 2004, Gaussian window of 11 pixels with sigma 1.5, K1
+  0.01, K2 0.03, each RGB channel alone and then averaged, without padding.
+- Against the LR frame. Consistency error: the mean absolute difference, in grey levels of 255, of the LR frame and the image,
+  blurred by a Gaussian of half an LR pixel and averaged over each LR pixel.
+- Against the bicubic image, in CIELAB under D65. Colour difference: the mean distance (Delta E*ab, CIE 1976) of pixels, which
+  grows with sharpness and noise too. Colour shift: the distance of mean colours. Blue shift: how much higher B - R of the top
+  fifth is, in grey levels, where Mercosur plates have their band.
+
+What HR has against LR and bicubic is what a perfect image would have, since the camera adds noise and changes light."""
+
+STRANGERS_DEFINITIONS = """\
+Readers that nobody trained here, on the first frame of each track: {readers}. Plates wholly right as the reader has them, and
+with look-alikes (O and 0, I and 1, B and 8, ...) taken for the letter or the digit that the plate's layout has in the slot."""
 
 TEXT_DEFINITIONS = """\
 The checkpoint's own OCR reads each frame by itself and finds out the layout. Characters right: the share of a plate's {slots}
@@ -86,9 +98,11 @@ def report_text(found: Mapping[str, Any], *, slots: int, rows: int, other: Mappi
       rows: frames that the picture shows.
       other: the metrics.json to compare with.
     """
-    parts = ["# Evaluation", _subject(found), tables.metrics_table(found), IMAGE_DEFINITIONS]
+    parts = ["# Evaluation", _subject(found), *_answers_part(found), "## All figures", tables.metrics_table(found)]
+    parts += [IMAGE_DEFINITIONS, "The images by layout:", tables.layouts_table(found["images_by_layout"])]
     if "char_acc" in found:
         parts += [TEXT_DEFINITIONS.format(slots=slots), *_texts_part(found), *_tracks_part(found), *_confidence_part(found)]
+    parts += _strangers_part(found)
     if other is not None:
         subject = f"With `{other.get('checkpoint')}` on `{other.get('data_root')}`."
         parts += ["## Compared", subject, tables.against_table(found, other)]
@@ -125,6 +139,20 @@ def _subject(found: Mapping[str, Any]) -> str:
     return subject
 
 
+def _answers_part(found: Mapping[str, Any]) -> list[str]:
+    table = answers.answers_table(found)
+    return ["## What the generator is worth", table, answers.DEFINITIONS] if table else []
+
+
+def _strangers_part(found: Mapping[str, Any]) -> list[str]:
+    if "strangers" not in found:
+        return []
+    here = [f"{name} ({of['version']})" for name, of in found["strangers"].items() if "version" in of]
+    read = [STRANGERS_DEFINITIONS.format(readers=", ".join(here)), tables.strangers_table(found["strangers"])] if here else []
+    left_out = [f"{name} was left out: {of['left_out']}" for name, of in found["strangers"].items() if "left_out" in of]
+    return ["## Strangers", *read, *left_out]
+
+
 def _texts_part(found: Mapping[str, Any]) -> list[str]:
     kind = tables.TITLES[main_kind(list(found["char_acc"]))]
     parts = [f"How {kind} is read by the two heads of the OCR:", tables.decoders_table(found["decoders"])]
@@ -156,8 +184,8 @@ def _confidence_part(found: Mapping[str, Any]) -> list[str]:
 
 
 def _pictures_part(found: Mapping[str, Any], rows: int) -> list[str]:
+    kinds = ", ".join(["LR", *(tables.TITLES[kind] for kind in found["psnr"])]) + " and HR"
     with_sr = "sr" in found["psnr"]
-    kinds = "LR, bicubic, SR and HR" if with_sr else "LR, bicubic and HR"
     if with_sr:
         order = "From the largest gain in PSNR over bicubic (top) to the smallest, evenly spaced."
     else:

@@ -10,18 +10,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from lpasrn_jax.data.tracks import FRAMES
-from lpasrn_jax.evaluation import bootstrap, calibration, confidence, texts
+from lpasrn_jax.evaluation import aggregate, calibration, confidence, texts
+from lpasrn_jax.evaluation.aggregate import KINDS, Values
 from lpasrn_jax.evaluation.judge import Judged
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.fusion import FUSIONS, fuse
 from lpasrn_jax.weights.bundle import Calibration
 
-KINDS = ("bicubic", "baseline", "sr", "fused", "hr")  # in the order in which a person reads them
 FRAME_COUNTS = (1, 3, FRAMES)
 CONFUSIONS = 10  # pairs that are named
 RISK = 0.01  # the share of wrong readings that coverage is given for
-
-Values = dict[str, dict[str, Float[np.ndarray, " n"]]]  # values[metric][kind], one a frame
+OF_LAYOUTS = ("psnr", "consistency", "colour_shift", "blue_shift")  # grey plates and those with a blue band by themselves
 
 
 def main_kind(kinds: Sequence[str]) -> str:
@@ -52,10 +51,9 @@ def summarize(
     """
     truth = [plate_format.decode(text) for text in judged.text]
     values = frame_values(judged, read, plate_format, truth)
-    found: dict[str, Any] = {
-        metric: {kind: _mean(values[metric][kind]) for kind in KINDS if kind in values[metric]} for metric in values
-    }
-    found["intervals"] = _intervals(values, truth)
+    found: dict[str, Any] = aggregate.means(values)
+    found["intervals"] = aggregate.intervals(values, truth)
+    found["images_by_layout"] = _images_by_layout(judged, plate_format.layout_names)
     if not read:
         return found
     kind, masks = main_kind(list(read)), plate_format.layout_masks()
@@ -78,13 +76,23 @@ def frame_values(
     judged: Judged, read: Mapping[str, Int[np.ndarray, "n k"]], plate_format: PlateFormat, truth: Sequence[str]
 ) -> Values:
     """Each frame's value of each metric that is a mean over frames."""
-    values: Values = {metric: dict(by_kind) for metric, by_kind in judged.scores.items()}
+    values = {metric: dict(by_kind) for metric, by_kind in judged.scores.items()}
     if read:
         right = {kind: texts.characters_right(classes, judged.text) for kind, classes in read.items()}
         values["char_acc"] = {kind: count / plate_format.length for kind, count in right.items()}
         values["edit_acc"] = {kind: texts.edit_accuracy(_texts(read[kind], plate_format), truth) for kind in read}
         values["word_acc"] = {kind: (count == plate_format.length).astype(float) for kind, count in right.items()}
     return values
+
+
+def _images_by_layout(judged: Judged, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Means of the images of each layout that there are any of."""
+    members = {name: judged.layout == i for i, name in enumerate(names)}
+    return {
+        name: aggregate.means({m: {kind: v[rows] for kind, v in judged.scores[m].items()} for m in OF_LAYOUTS})
+        for name, rows in members.items()
+        if rows.any()
+    }
 
 
 def track_accuracy(judged: Judged, kind: str, rule: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, float]:
@@ -112,17 +120,6 @@ def _tracks_right(judged: Judged, kind: str, rule: str, count: int, masks: Bool[
 def by_track(judged: Judged, kind: str) -> tuple[Float[np.ndarray, "t f k v"], Int[np.ndarray, "t k"]]:
     slots = judged.slots[kind]
     return slots.reshape(-1, FRAMES, *slots.shape[1:]), judged.text[::FRAMES]
-
-
-def _intervals(values: Values, truth: Sequence[str]) -> dict[str, dict[str, list[float]]]:
-    """95 % intervals of the means, and of what SR gains over bicubic."""
-    found: dict[str, dict[str, list[float]]] = {}
-    for metric, by_kind in values.items():
-        columns = {kind: by_kind[kind] for kind in KINDS if kind in by_kind}
-        if "sr" in columns and "bicubic" in columns:
-            columns["sr - bicubic"] = columns["sr"] - columns["bicubic"]
-        found[metric] = {kind: [float(end) for end in bootstrap.bootstrap_interval(c, truth)] for kind, c in columns.items()}
-    return found
 
 
 def _decoders(

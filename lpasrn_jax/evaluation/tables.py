@@ -5,35 +5,86 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lpasrn_jax.evaluation.aggregate import difference, made_kinds
+
 TITLES = {"bicubic": "bicubic", "baseline": "bicubic, OCR trained on it", "sr": "SR", "fused": "fused", "hr": "HR"}
 
 # Of each metric: its name and the form of its figure.
 METRICS = {
     "psnr": ("PSNR, dB", "{:.2f}"),
+    "psnr_y": ("PSNR-Y, dB", "{:.2f}"),
     "ssim": ("SSIM", "{:.4f}"),
+    "consistency": ("consistency error, grey levels", "{:.2f}"),
+    "colour_difference": ("colour difference, Delta E", "{:.2f}"),
+    "colour_shift": ("colour shift, Delta E", "{:.2f}"),
+    "blue_shift": ("blue shift of the top fifth, grey levels", "{:.2f}"),
     "char_acc": ("characters right", "{:.2%}"),
     "edit_acc": ("edit accuracy", "{:.2%}"),
     "word_acc": ("plates wholly right", "{:.2%}"),
 }
+STRANGERS_METRICS = {
+    "edit_acc": ("edit accuracy", "{:.2%}"),
+    "word_acc": ("plates wholly right", "{:.2%}"),
+    "word_acc_mapped": ("plates wholly right, look-alikes mapped", "{:.2%}"),
+}
 
 
 def metrics_table(found: Mapping[str, Any]) -> str:
-    """Each metric of each kind of image, with its interval, and what SR gains over bicubic."""
-    metrics = [metric for metric in METRICS if metric in found]
-    kinds = [kind for kind in TITLES if any(kind in found[metric] for metric in metrics)]
-    gain = ["sr - bicubic"] if "sr" in kinds else []
-    rows = []
-    for metric in metrics:
-        name, form = METRICS[metric]
-        intervals = found["intervals"][metric]
-        cells = [_with_interval(form, found[metric][kind], intervals[kind]) if kind in found[metric] else "-" for kind in kinds]
-        cells += [_with_interval(form, found[metric]["sr"] - found[metric]["bicubic"], intervals[name]) for name in gain]
-        rows.append([name, *cells])
+    """Each metric of each kind of image, with its interval, and what the made images gain over bicubic."""
+    made = made_kinds({kind for metric in METRICS for kind in found.get(metric, {})})
+    lines = _lines(found, METRICS, made)
+    kinds = _kinds(found, METRICS)
     for count, shares in found.get("at_least", {}).items():
         cells = [f"{shares[kind]:.2%}" if kind in shares else "-" for kind in kinds]
-        cells += [f"{shares['sr'] - shares['bicubic']:.2%}" for _ in gain]
-        rows.append([f"at least {count} characters right", *cells])
-    return table(["", *(TITLES[kind] for kind in kinds), *(["SR - bicubic"] if gain else [])], rows)
+        cells += [f"{shares[kind] - shares['bicubic']:.2%}" for kind in made]
+        lines.append([f"at least {count} characters right", *cells])
+    return table(["", *_heads(kinds, made)], lines)
+
+
+def strangers_table(strangers: Mapping[str, Mapping[str, Any]]) -> str:
+    """What each stranger reads in each kind of image, with its interval, and its gain over bicubic."""
+    here = {name: of for name, of in strangers.items() if "left_out" not in of}
+    kinds = _kinds(next(iter(here.values())), STRANGERS_METRICS)
+    made = made_kinds(kinds)
+    lines = [[f"{name}, {line[0]}", *line[1:]] for name, of in here.items() for line in _lines(of, STRANGERS_METRICS, made)]
+    return table(["", *_heads(kinds, made)], lines)
+
+
+def layouts_table(by_layout: Mapping[str, Mapping[str, Any]]) -> str:
+    """The images of each layout by themselves."""
+    first = next(iter(by_layout.values()))
+    metrics = {metric: METRICS[metric] for metric in METRICS if metric in first}
+    kinds = _kinds(first, metrics)
+    lines = []
+    for name, of in by_layout.items():
+        for metric, (title, form) in metrics.items():
+            cells = [form.format(of[metric][kind]) if kind in of[metric] else "-" for kind in kinds]
+            lines.append([f"{name}, {title}", *cells])
+    return table(["", *_heads(kinds, [])], lines)
+
+
+def _kinds(found: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[str]:
+    return [kind for kind in TITLES if any(kind in found.get(metric, {}) for metric in metrics)]
+
+
+def _heads(kinds: Sequence[str], made: Sequence[str]) -> list[str]:
+    return [*(TITLES[kind] for kind in kinds), *(f"{TITLES[kind]} - bicubic" for kind in made)]
+
+
+def _lines(found: Mapping[str, Any], metrics: Mapping[str, tuple[str, str]], made: Sequence[str]) -> list[list[str]]:
+    """A line per metric: figures of each kind, and differences from bicubic, with their intervals."""
+    lines = []
+    for metric, (title, form) in metrics.items():
+        if metric not in found:
+            continue
+        figures, intervals = found[metric], found["intervals"][metric]
+        differences = {
+            difference(kind): figures[kind] - figures["bicubic"] for kind in made if {kind, "bicubic"} <= figures.keys()
+        }
+        columns = {**figures, **differences}
+        names = [*_kinds(found, metrics), *map(difference, made)]
+        lines.append([title, *(with_interval(form, columns[n], intervals[n]) if n in columns else "-" for n in names)])
+    return lines
 
 
 def decoders_table(decoders: Mapping[str, Mapping[str, float]]) -> str:
@@ -96,6 +147,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
 
 
-def _with_interval(form: str, value: float, interval: Sequence[float]) -> str:
+def with_interval(form: str, value: float, interval: Sequence[float]) -> str:
+    """A figure and, in brackets, its interval, all in the same form."""
     low, high = (form.format(end) for end in interval)
     return f"{form.format(value)} [{low}, {high}]"

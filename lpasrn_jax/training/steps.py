@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import ml_collections
@@ -112,7 +114,7 @@ def _outputs(
 
 
 def validation_step(
-    params: dict[str, Params], batch: Batch, *, model: PlateModel, judged: str
+    params: dict[str, Params], batch: Batch, *, model: PlateModel, judged: str, image_metrics: Sequence[str]
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array], dict[str, Array]]:
     """What the networks make of a batch, and how good it is.
 
@@ -120,6 +122,7 @@ def validation_step(
 
     Args:
       judged: the kind of image that matters: `fused`, `sr`, `bicubic` or `hr`.
+      image_metrics: some of `metrics.IMAGE_METRICS`.
 
     Returns:
       Sums over the batch's real examples of each score, their `count`, and, with an OCR, the `confusions` [v, v]. A score is
@@ -134,7 +137,8 @@ def validation_step(
     logits = metrics.ocr_logits(model, params, {**made, "hr": hr})
     decoded = metrics.read_slots(logits, model.plate_format.layout_masks())
     read = {kind: text.classes for kind, text in decoded.items()}
-    scores = metrics.image_scores(made, hr) | metrics.text_scores(decoded, batch["text"])
+    compared = {"lr": lr, **made, "hr": hr}
+    scores = metrics.image_scores(compared, model.scale, image_metrics) | metrics.text_scores(decoded, batch["text"])
     if logits:
         v = len(model.plate_format.alphabet)
         sums["confusions"] = confusion.count(jnp.zeros((v, v)), batch["text"], read[judged], batch["mask"])

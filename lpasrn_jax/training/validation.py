@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,10 +14,12 @@ from jaxtyping import Array, UInt8
 from lpasrn_jax import images, runtime
 from lpasrn_jax.data import pipeline
 from lpasrn_jax.data.lp_tracks import PreparedTracks
+from lpasrn_jax.errors import UserError
 from lpasrn_jax.evaluation import confidence
+from lpasrn_jax.evaluation.metrics import IMAGE_METRICS
 from lpasrn_jax.models import PlateModel
 from lpasrn_jax.pictures import confusion_picture, image_grid
-from lpasrn_jax.training import batches, steps
+from lpasrn_jax.training import batches, steps, strangers
 from lpasrn_jax.training.state import Params
 
 PICTURES = 8  # rows of the picture grid
@@ -39,24 +42,34 @@ class Validation:
         self._config = config
         self._mesh = mesh
         self._plate_format = model.plate_format
-        step = functools.partial(steps.validation_step, model=model, judged=judged_kind(config.stage))
+        self._judged = judged_kind(config.stage)
+        self._strangers = strangers.open_strangers(config.train.strangers)
+        image_metrics = _image_metrics(config.train.image_metrics)
+        step = functools.partial(steps.validation_step, model=model, judged=self._judged, image_metrics=image_metrics)
         everywhere, spread = runtime.replicated(mesh), runtime.batch_sharding(mesh)
         self._step = jax.jit(step, out_shardings=(everywhere, spread, spread, everywhere))
 
     def __call__(self, params: dict[str, Params]) -> Judgement:
-        totals, grid, said = None, None, []
+        totals, grid, said, by_strangers = None, None, [], []
         for batch in batches.validation_batches(self._tracks, self._model, self._config):
             sums, made, read, said_of_batch = self._step(params, batches.on_devices(batch, self._mesh))
             said.append(jax.device_get(said_of_batch))
             totals = sums if totals is None else jax.tree.map(np.add, totals, sums)
             grid = self._grid(batch, made, read) if grid is None else grid
+            if self._strangers:
+                by_strangers.append(self._sums_by_strangers(batch, made))
         totals = jax.device_get(totals)
         count = totals.pop("count")
         pictures = {"pictures": grid}
         if "confusions" in totals:
             pictures["confusions"] = confusion_picture(totals.pop("confusions"), self._plate_format.alphabet)
         scores = {name: float(total / count) for name, total in totals.items()}
+        scores |= strangers.mean_scores(by_strangers) if self._strangers else {}
         return Judgement(scores | self._calibration(said), pictures)
+
+    def _sums_by_strangers(self, batch: dict[str, np.ndarray], made: dict[str, Array]) -> dict[str, float]:
+        shown = {kind: images.to_uint8(_local(image)) for kind, image in made.items()}
+        return strangers.sums_of_batch(self._strangers, batch, shown, self._plate_format, self._judged)
 
     def _calibration(self, said: list[dict[str, np.ndarray]]) -> dict[str, float]:
         """What makes the confidence honest, from what the OCR said about every example; nothing without an OCR."""
@@ -84,6 +97,14 @@ def judged_kind(stage: ml_collections.ConfigDict) -> str:
     if "fusion" in stage.networks:
         return "fused"
     return "sr" if "generator" in stage.networks else next(iter(stage.reads), "hr")
+
+
+def _image_metrics(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of `train.image_metrics`, known to be in `IMAGE_METRICS`."""
+    unknown = [name for name in names if name not in IMAGE_METRICS]
+    if unknown:
+        raise UserError(f"train.image_metrics: {unknown[0]!r} found; expected some of {', '.join(IMAGE_METRICS)}")
+    return tuple(names)
 
 
 def _local(array: Array) -> np.ndarray:

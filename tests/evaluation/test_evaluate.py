@@ -104,11 +104,16 @@ def test_the_report_and_the_figures_agree(judged):
     found, folder = judged
     assert json.loads((folder / "metrics.json").read_text()) == found
     assert [list(found[metric]) for metric in ("ssim", "char_acc")] == [["bicubic", "sr"], ["bicubic", "sr", "hr"]]
+    assert found.keys() >= metrics.IMAGE_METRICS.keys()
     assert (found["tracks"], found["frames"], found["step"]) == (40, 200, 40)
     text = (folder / "report.md").read_text()
     assert "| | bicubic | SR | HR | SR - bicubic |\n|---|---|---|---|---|\n" in text
     rows = {line.split(" | ")[0]: line for line in text.splitlines() if line.startswith("| ")}
-    for metric, name, form in (("psnr", "| PSNR, dB", "{:.2f}"), ("char_acc", "| characters right", "{:.2%}")):
+    for metric, name, form in (
+        ("psnr", "| PSNR, dB", "{:.2f}"),
+        ("colour_shift", "| colour shift, Delta E", "{:.2f}"),
+        ("char_acc", "| characters right", "{:.2%}"),
+    ):
         for kind, value in found[metric].items():
             low, high = (form.format(end) for end in found["intervals"][metric][kind])
             assert f" | {form.format(value)} [{low}, {high}]" in rows[name]
@@ -120,12 +125,36 @@ def test_the_report_and_the_figures_agree(judged):
     assert (folder / report.PICTURE).stat().st_size > 10_000
 
 
+def test_the_first_table_answers_what_the_generator_is_worth(judged):
+    found, folder = judged
+    first = (folder / "report.md").read_text().split("## What the generator is worth")[1].split("## All figures")[0]
+    assert "| | | bicubic | SR | HR | answer for SR |" in first
+    rows = {line.split(" | ")[1]: line for line in first.splitlines() if line.startswith("| ")}
+    figures, intervals = found["psnr"], found["intervals"]["psnr"]["sr - bicubic"]
+    difference, (low, high) = figures["sr"] - figures["bicubic"], intervals
+    assert high < 0  # random weights
+    assert rows["PSNR, dB"].endswith(f" | - | **no**: {difference:.2f} [{low:.2f}, {high:.2f}] over bicubic |")
+    assert rows["consistency error, grey levels"].startswith("| Is it true to LR? | ")
+    assert "| Does a stranger read it better? | not asked: `--strangers` |" in first
+    assert f" | {found['word_acc']['bicubic']:.2%} | " in rows["plates wholly right"]
+
+
+def test_the_images_of_each_layout_add_up(judged):
+    found, folder = judged
+    assert found["images_by_layout"].keys() == {"Brazilian", "Mercosur"}
+    tracks = {name: group["tracks"] for name, group in found["by_layout"].items()}
+    for metric in ("psnr", "blue_shift"):
+        mean = sum(tracks[name] * of[metric]["sr"] for name, of in found["images_by_layout"].items()) / 40
+        assert mean == pytest.approx(found[metric]["sr"], rel=1e-4)
+    assert "| Mercosur, blue shift of the top fifth, grey levels | - | " in (folder / "report.md").read_text()
+
+
 def test_nothing_is_compiled_for_each_batch(bundle, judge_bundle, monkeypatch):
     traced = []
 
-    def counted(made, hr):
-        traced.append(hr.shape)
-        return image_scores(made, hr)
+    def counted(by_kind, scale):
+        traced.append(by_kind["hr"].shape)
+        return image_scores(by_kind, scale)
 
     image_scores = metrics.image_scores
     monkeypatch.setattr(metrics, "image_scores", counted)
@@ -138,6 +167,7 @@ def test_without_a_generator_bicubic_and_hr_are_read(bundle, judged, judge_bundl
     for metric in ("char_acc", "word_acc"):
         assert found[metric] == pytest.approx({kind: judged[0][metric][kind] for kind in ("bicubic", "hr")})
     assert found["psnr"] == pytest.approx({"bicubic": judged[0]["psnr"]["bicubic"]})
+    assert found["consistency"] == pytest.approx({kind: judged[0]["consistency"][kind] for kind in ("bicubic", "hr")})
     text = (folder / "report.md").read_text()
     assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} [" in text
     assert "The most frequent misreadings in HR:" in text
@@ -147,7 +177,7 @@ def test_without_a_generator_bicubic_and_hr_are_read(bundle, judged, judge_bundl
 def test_without_an_ocr_nothing_is_read(bundle, judged, judge_bundle):
     found, folder = judge_bundle(part(bundle, "generator"))
     about = {"checkpoint", "step", "stages", "baseline", "data_root", "split", "tracks", "frames"}
-    assert found.keys() == {*about, "psnr", "ssim", "intervals"}
+    assert found.keys() == {*about, *metrics.IMAGE_METRICS, "intervals", "images_by_layout"}
     text = (folder / "report.md").read_text()
     assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} [" in text
     assert not any(word in text for word in ("characters", "misread", "true text"))

@@ -3,8 +3,10 @@
 import cv2
 import numpy as np
 import pytest
+from skimage import color
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from lpasrn_jax.evaluation import colour, metrics
 from lpasrn_jax.losses import pixel
 
 
@@ -31,3 +33,21 @@ def test_ssim_is_that_of_scikit_image(pair):
     settings = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0, channel_axis=-1)
     expected = structural_similarity(image, other, **settings)
     assert float(pixel.ssim(to_network(other), to_network(image))[0]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_psnr_y_is_that_of_scikit_images_luma_inside_the_border(pair):
+    inner = [color.rgb2ycbcr(image)[2:-2, 2:-2, 0] for image in pair]
+    expected = peak_signal_noise_ratio(*inner, data_range=255)
+    images = {"lr": None, "sr": to_network(pair[1]), "hr": to_network(pair[0])}
+    found = metrics.image_scores(images, 2, ["psnr_y"])["psnr_y"]
+    assert float(found["sr"][0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_colours_and_their_differences_are_those_of_scikit_image(pair):
+    darker = pair[1] * [1.0, 0.4, 0.05]  # colours, and values in the straight part of sRGB's curve
+    ours, theirs = to_network(darker), to_network(pair[0])
+    lab = [color.rgb2lab(image) for image in (darker, pair[0])]
+    np.testing.assert_allclose(colour.lab(ours)[0], lab[0], atol=0.02)
+    assert float(colour.colour_difference(ours, theirs)[0]) == pytest.approx(color.deltaE_cie76(*lab).mean(), abs=0.01)
+    means = [image.mean(axis=(0, 1)) for image in lab]
+    assert float(colour.colour_shift(ours, theirs)[0]) == pytest.approx(color.deltaE_cie76(*means), abs=0.01)

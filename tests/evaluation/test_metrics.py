@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from lpasrn_jax.evaluation import metrics
+from lpasrn_jax.losses.consistency import downsample
 from lpasrn_jax.models import PlateModel, create_ocr
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.reading.decode import Decoded
@@ -26,6 +27,25 @@ def test_scores_by_metric_and_kind():
         "char_acc": {"sr": [1.0, 0.5, 0.0], "hr": [1.0, 1.0, 1.0]},
         "word_acc": {"sr": [1.0, 0.0, 0.0], "hr": [1.0, 1.0, 1.0]},
     }
+
+
+def test_each_image_is_compared_with_what_the_metric_is_about():
+    lr, *others = images(2, 8, 24, 3), *(images(2, 16, 48, 3, seed=seed) for seed in range(1, 4))
+    by_kind = {"lr": lr, **dict(zip(("bicubic", "sr", "hr"), others, strict=True))}
+    scores = metrics.image_scores(by_kind, 2)
+    to_hr, to_lr, to_bicubic = ["bicubic", "sr"], ["bicubic", "sr", "hr"], ["sr", "hr"]
+    assert {name: list(of_kinds) for name, of_kinds in scores.items()} == {
+        "psnr": to_hr,
+        "psnr_y": to_hr,
+        "ssim": to_hr,
+        "consistency": to_lr,
+        "colour_difference": to_bicubic,
+        "colour_shift": to_bicubic,
+        "blue_shift": to_bicubic,
+    }
+    grey_levels = np.abs(downsample(by_kind["sr"], 2) - lr).mean(axis=(1, 2, 3)) * 127.5
+    np.testing.assert_allclose(scores["consistency"]["sr"], grey_levels, rtol=1e-5)
+    assert metrics.image_scores(by_kind, 2, ["ssim"]).keys() == {"ssim"}
 
 
 def test_each_kind_is_read_by_itself():
