@@ -6,13 +6,24 @@ reader = lp.load("lite")
 print(reader.read("plate.png"))
 """
 
+import importlib
 import pathlib
 import sys
+from typing import TYPE_CHECKING, Any
 
 # The wheel carries dcnv4_jax in here, so that nothing else need be installed; a dcnv4-jax that is installed comes first.
 if (_vendor := pathlib.Path(__file__).with_name("_vendor")).is_dir():
     sys.path.append(str(_vendor))
 
-from lpasrn_jax.reading.reader import Reader, load
+if TYPE_CHECKING:
+    from lpasrn_jax.reading.reader import Reader, load
 
-__all__ = ["Reader", "load"]
+__all__ = ["Reader", "__version__", "load"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`Reader` and `load`, whose import takes a second (JAX): `lpasrn --help` and a mistyped command need not wait for it."""
+    if name not in ("Reader", "load"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("lpasrn_jax.reading.reader"), name)

@@ -79,9 +79,17 @@ class PlateFormat:
         return tuple(name for name, _ in self.layouts)
 
     def layout_index(self, name: str) -> int:
-        if name not in self.layout_names:
-            raise ValueError(f"layout: {name!r} is unknown; expected one of {', '.join(self.layout_names)}")
-        return self.layout_names.index(name)
+        """The place of a layout among the layouts; its name may be in any case, but the exact one comes first.
+
+        Raises:
+          ValueError: for an unknown name.
+        """
+        if name in self.layout_names:
+            return self.layout_names.index(name)
+        for i, known in enumerate(self.layout_names):
+            if known.casefold() == name.casefold():
+                return i
+        raise ValueError(f"layout: {name!r} is unknown; expected one of {', '.join(self.layout_names)}")
 
     def encode(self, text: str) -> np.ndarray:
         """Class indices, int32 [k], of a text of k characters.

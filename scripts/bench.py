@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-BENCHMARKS = {"model": "parity.bench_generator", "deform": "dcnv4_jax.bench", "reading": "lpasrn_jax.commands.bench_reading"}
+BENCHMARKS = {"model": ["parity.bench_generator"], "deform": ["dcnv4_jax.bench"], "reading": ["lpasrn_jax", "bench"]}
 
 
 def main():
@@ -19,7 +19,7 @@ def main():
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the benchmark")
     flags = parser.parse_args()
     # A module of its own process: parity is in the checkout and not in the package.
-    command = [sys.executable, "-m", BENCHMARKS[flags.benchmark], *flags.arguments]
+    command = [sys.executable, "-m", *BENCHMARKS[flags.benchmark], *flags.arguments]
     raise SystemExit(subprocess.run(command, cwd=ROOT, check=False).returncode)
 
 

@@ -1,43 +1,9 @@
 """Judge a checkpoint: python scripts/evaluate.py --checkpoint runs/a/best --data-root data/val
 
-Writes metrics.json, report.md and pictures into --out, by default CHECKPOINT_evaluation.
+The command `lpasrn evaluate`, for those who work in a checkout; --help explains it.
 """
 
-import argparse
-
-from lpasrn_jax import runtime
-from lpasrn_jax.errors import one_line_errors
-from lpasrn_jax.evaluation.evaluate import SPLITS, evaluate
-from lpasrn_jax.evaluation.tables import METRICS, TITLES
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--checkpoint", required=True, help="a checkpoint, such as runs/a/best")
-    parser.add_argument("--data-root", required=True, help="folder of tracks with HR frames")
-    parser.add_argument("--out", help="where the report goes; CHECKPOINT_evaluation if not given")
-    parser.add_argument("--split", default="all", choices=SPLITS, help="the part of the tracks that training left out, or used")
-    parser.add_argument("--tfds-dir", default="", help="where the prepared set goes; TFDS's own default if not given")
-    parser.add_argument("--baseline", default="", help="weights of an OCR trained on bicubic images, see configs/ocr_on_lr.py")
-    parser.add_argument("--against", default="", help="the metrics.json of another evaluation, to compare with")
-    parser.add_argument("--strangers", action="store_true", help="have RapidOCR and Tesseract read the images too")
-    flags = parser.parse_args()
-    runtime.enable_compilation_cache()
-    out = flags.out or f"{flags.checkpoint.rstrip('/')}_evaluation"
-    with one_line_errors():
-        others = dict(baseline=flags.baseline, against=flags.against, with_strangers=flags.strangers)
-        found = evaluate(flags.checkpoint, flags.data_root, out, split=flags.split, tfds_dir=flags.tfds_dir, **others)
-    for metric in METRICS:
-        if metric in found:
-            print(f"{metric}  {'  '.join(f'{TITLES[kind]} {value:.4f}' for kind, value in found[metric].items())}")
-    for name, of in found.get("strangers", {}).items():
-        shown = (f"{TITLES[kind]} {value:.4f}" for kind, value in of.get("word_acc", {}).items())
-        print(f"{name}  {of.get('left_out') or '  '.join(shown)}")
-    if "track_acc" in found:
-        shown = (f"{count} frames {value:.4f}" for count, value in found["track_acc"]["log_probs"].items())
-        print(f"tracks  {'  '.join(shown)}")
-    print(f"report: {out}/report.md")
-
+from lpasrn_jax.commands.main import run_command
 
 if __name__ == "__main__":
-    main()
+    run_command("evaluate", prog="evaluate.py")

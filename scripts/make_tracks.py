@@ -1,62 +1,9 @@
 """Make tracks in the data layout: python scripts/make_tracks.py --out data/train --tracks 2000
 
-They are synthetic, or made from photographs of plates:
-python scripts/make_tracks.py --out data/train --from-images DIR --labels labels.csv
+The command `lpasrn make-tracks`, for those who work in a checkout; --help explains it.
 """
 
-import argparse
-import os
-
-from tqdm import tqdm
-
-from lpasrn_jax.errors import UserError, one_line_errors
-from lpasrn_jax.synthetic import read_labels, write_photograph_tracks, write_tracks
-
-
-def main():
-    flags = _parse()
-    with one_line_errors():
-        if (flags.from_images is None) != (flags.labels is None):
-            raise UserError("--from-images and --labels go together; give both, or neither for synthetic tracks")
-        shared = {"seed": flags.seed, "workers": flags.workers, "overwrite": flags.overwrite}
-        if flags.from_images is None:
-            number = 2000 if flags.tracks is None else flags.tracks
-            scenarios = {"Scenario-A": 1 - flags.scenario_b, "Scenario-B": flags.scenario_b}
-            with _bar(number) as bar:
-                write_tracks(flags.out, number, scenarios=scenarios, aligned=not flags.not_aligned, progress=bar.update, **shared)
-        else:
-            photographs = read_labels(flags.labels, flags.from_images)
-            with _bar(len(photographs) if flags.tracks is None else flags.tracks) as bar:
-                write_photograph_tracks(flags.out, photographs, num_tracks=flags.tracks, progress=bar.update, **shared)
-
-
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", required=True, help="root folder; empty or missing, unless --overwrite")
-    parser.add_argument("--tracks", type=int, help="number of tracks, each of 5 LR and 5 HR frames (2000, or one per photograph)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed writes the same bytes (%(default)s)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes; all cores if not given")
-    parser.add_argument(
-        "--scenario-b",
-        type=float,
-        default=0.25,
-        help="share of synthetic tracks at night or in rain, without corners (%(default)s)",
-    )
-    parser.add_argument(
-        "--not-aligned",
-        action="store_true",
-        help="synthetic HR frames are other moments than LR frames, as in the sets of the field",
-    )
-    parser.add_argument("--from-images", help="folder of HR photographs of plates, in place of synthetic plates")
-    parser.add_argument("--labels", help="their CSV file: file,plate_text,plate_layout")
-    parser.add_argument("--overwrite", action="store_true", help="remove the tracks that are in --out first")
-    return parser.parse_args()
-
-
-def _bar(total: int) -> tqdm:
-    """A progress bar that waits, so that an error stands alone."""
-    return tqdm(total=total, unit="track", delay=0.5)
-
+from lpasrn_jax.commands.main import run_command
 
 if __name__ == "__main__":
-    main()
+    run_command("make-tracks", prog="make_tracks.py")

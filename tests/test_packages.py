@@ -10,6 +10,8 @@ import zipfile
 
 import pytest
 
+import lpasrn_jax
+
 ROOT = pathlib.Path(__file__).parents[1]
 PROJECTS = {"lpasrn_jax": ROOT, "dcnv4_jax": ROOT / "kernels"}
 
@@ -119,3 +121,10 @@ def test_cibuildwheel_reads_its_configuration(platform, identifiers):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) == identifiers
+
+
+def test_the_wheel_brings_the_command_and_its_version(wheels):
+    wheel = wheels["lpasrn_jax"]
+    (entry_points,) = [file for file in wheel.namelist() if file.endswith("entry_points.txt")]
+    assert "lpasrn = lpasrn_jax.commands.main:main" in wheel.read(entry_points).decode()
+    assert f"lpasrn_jax-{lpasrn_jax.__version__}.dist-info/METADATA" in wheel.namelist()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 import pathlib
@@ -136,7 +135,7 @@ def _write_readings(out: pathlib.Path, found: Enhanced, reader: Reader, are_trac
     record: dict[str, Any] = {
         "device": reader.device,
         "calibrated": reader.calibrated,
-        "readings": [{"name": storable(name), **dataclasses.asdict(reading)} for name, reading in found.readings.items()],
+        "readings": [{"name": storable(name), **reading.to_dict()} for name, reading in found.readings.items()],
         "failed": [{"name": storable(name), "reason": storable(reason)} for name, reason in found.failed],
     }
     try:

@@ -17,6 +17,7 @@ from lpasrn_jax.data import statistics
 from lpasrn_jax.data.tracks import RootContents, Track, find_tracks, format_summary
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.plate_model import PlateModel
+from lpasrn_jax.wording import counted
 
 REPORT, STATISTICS, HISTOGRAMS = "report.md", "statistics.json", "histograms.png"
 
@@ -96,7 +97,9 @@ def _usable_tracks(
         log(format_summary(root, len(found.tracks), found.bad, found.stray))
     if not found.tracks:
         first = found.bad[0]
-        raise UserError(f"{root}: all {len(found.bad)} tracks are bad; the first, {first.name}: {first.reason}")
+        raise UserError(
+            f"{root}: no usable track, {counted(len(found.bad), 'bad track')}; the first, {first.name}: {first.reason}"
+        )
     return found
 
 

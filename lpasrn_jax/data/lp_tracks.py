@@ -22,6 +22,7 @@ from absl import logging
 from lpasrn_jax.data import splits, tracks
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import PlateFormat
+from lpasrn_jax.wording import counted
 
 Record = dict[str, Any]  # what a data source yields for a track; its keys are in `LpTracks._info`
 
@@ -93,7 +94,9 @@ def prepare(
             contents = tracks.find_tracks(root, plate_format, strict=strict)
             if not contents.tracks:
                 first = contents.bad[0]
-                raise UserError(f"{root}: all {len(contents.bad)} tracks are bad; the first, {first.name}: {first.reason}")
+                raise UserError(
+                    f"{root}: no usable track, {counted(len(contents.bad), 'bad track')}; the first, {first.name}: {first.reason}"
+                )
             # What a killed process has left; while we hold the lock, nobody else is writing here.
             for remains in directory.parent.glob("incomplete.*"):
                 shutil.rmtree(remains)

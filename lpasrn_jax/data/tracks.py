@@ -22,6 +22,7 @@ from lpasrn_jax.data import annotations
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.escape import printable
 from lpasrn_jax.plates import PlateFormat
+from lpasrn_jax.wording import counted
 
 MAX_DEPTH = 100  # of folders in each other
 FRAMES = 5  # LR and HR frames of a labelled track
@@ -150,7 +151,7 @@ def strict_error(root: pathlib.Path, bad: BadTrack) -> UserError:
 
 def format_summary(root: str | os.PathLike[str], num_tracks: int, bad: Sequence[BadTrack], stray: Sequence[str]) -> str:
     """The count of usable tracks, then a line for each bad track and each stray path."""
-    lines = [f"{root}: {num_tracks} tracks, {len(bad)} bad, {len(stray)} stray path{'' if len(stray) == 1 else 's'}"]
+    lines = [f"{root}: {counted(num_tracks, 'track')}, {len(bad)} bad, {counted(len(stray), 'stray path')}"]
     lines += [f"  bad track {track.name}: {track.reason}" for track in bad]
     lines += [f"  stray, ignored: {path}" for path in stray]
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -34,6 +35,21 @@ class Reading:
     runners_up: tuple[tuple[tuple[str, float], ...], ...]
     frames: int
     rejected: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reading in JSON's own types: the attributes by name, each slot an object with its character, probability and
+        runners-up."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        others = fields.pop("runners_up")
+        fields["slots"] = [
+            {
+                "character": character,
+                "probability": probability,
+                "runners_up": [{"character": c, "probability": p} for c, p in of],
+            }
+            for (character, probability), of in zip(self.slots, others, strict=True)
+        ]
+        return fields
 
     def __str__(self) -> str:
         guess = f"{self.text} {self.confidence:.1%}"

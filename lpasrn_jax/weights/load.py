@@ -12,6 +12,11 @@ from lpasrn_jax.weights.card import check_card
 BUNDLED = pathlib.Path(__file__).with_name("bundled")  # the weights that come with the package
 
 
+def bundled_names() -> list[str]:
+    """Of the weights that come with the package."""
+    return sorted(file.stem for file in BUNDLED.glob("*.safetensors"))
+
+
 def load_weights(path: str | os.PathLike) -> Bundle:
     """The weights of a bundled model's name, of a bundle's path (with or without its ending), or of an Orbax checkpoint.
 
@@ -22,7 +27,7 @@ def load_weights(path: str | os.PathLike) -> Bundle:
         if candidate.suffix == ".safetensors" and candidate.is_file():
             return load_bundle(candidate)
     if not pathlib.Path(path).is_dir():
-        names = ", ".join(sorted(file.stem for file in BUNDLED.glob("*.safetensors"))) or "none"
+        names = ", ".join(bundled_names()) or "none"
         raise UserError(f"{path}: no such weights; give a bundled model ({names}), a .safetensors file or a checkpoint's folder")
     try:
         from lpasrn_jax.weights.orbax import load_checkpoint

@@ -203,7 +203,7 @@ def test_what_cannot_be_inspected_is_refused(config, tmp_path):
     for path in root.rglob("lr-001.png"):
         path.unlink()
     with pytest.raises(
-        UserError, match="all 1 tracks are bad; the first, Scenario-A/Brazilian/track_00000: frame lr-001 is missing"
+        UserError, match="no usable track, 1 bad track; the first, Scenario-A/Brazilian/track_00000: frame lr-001 is missing"
     ):
         inspect_data(root, tmp_path / "out", config=config, log=str)
     assert not (tmp_path / "out").exists()

@@ -195,7 +195,7 @@ def test_strict(prepare, tmp_path):
 
 def test_a_root_whose_tracks_are_all_bad(prepare, tmp_path):
     write_track(tmp_path / "bad" / "track_1", "ABC1234", "Belgian")
-    with pytest.raises(UserError, match=r"all 1 tracks are bad; the first, track_1: .*'Belgian' is unknown"):
+    with pytest.raises(UserError, match=r"no usable track, 1 bad track; the first, track_1: .*'Belgian' is unknown"):
         prepare(tmp_path / "bad")
 
 

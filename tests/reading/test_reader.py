@@ -7,7 +7,7 @@ from PIL import Image
 
 import lpasrn_jax as lp
 from lpasrn_jax import images
-from lpasrn_jax.commands import bench_reading
+from lpasrn_jax.commands.main import run_command
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.frames import frame_array
 from lpasrn_jax.models import create_ocr
@@ -225,7 +225,8 @@ def test_a_bundle_gives_the_same_image_as_its_checkpoint(trained, image, tmp_pat
 
 
 def test_the_benchmark_times_every_way_of_reading(bundle, tmp_path, capsys):
-    bench_reading.main(["--checkpoint", str(save_bundle(tmp_path / "lite", bundle)), "--rounds", "1", "--device", "cpu"])
+    with pytest.raises(SystemExit, match="^0$"):
+        run_command("bench", ["--checkpoint", str(save_bundle(tmp_path / "lite", bundle)), "--rounds", "1", "--device", "cpu"])
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| read")]
     assert [row[0].split(",")[0] for row in rows] == ["| read", "| read_many", "| read_track"]
     for (_, milliseconds, rate), count in zip(rows, (64, 64, 5), strict=True):

@@ -1,4 +1,4 @@
-"""Time to read plates: python scripts/bench.py reading --checkpoint runs/a/best
+"""Time to read plates on this machine: lpasrn bench
 
 The ways of reading run in turn, on the same random images, so that they can be compared on a machine that others use too.
 """
@@ -10,34 +10,34 @@ import statistics
 import time
 from collections.abc import Callable
 
-import numpy as np
-
-from lpasrn_jax import runtime
-from lpasrn_jax.errors import one_line_errors
-from lpasrn_jax.reading.reader import load
+from lpasrn_jax.commands.reading_flags import add_weights_argument
 
 FRAMES = 5  # of a track
 MANY = 64  # images that are read one by one and together
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--checkpoint", required=True, help="weights with an OCR")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_weights_argument(parser)
     parser.add_argument("--device", help="cpu or gpu; the fastest there is if not given")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of which the median is taken")
-    flags = parser.parse_args(arguments)
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of which the median is taken (%(default)s)")
+
+
+def run(flags: argparse.Namespace) -> None:
+    import numpy as np
+
+    from lpasrn_jax import runtime
+    from lpasrn_jax.reading.reader import load
+
     runtime.enable_compilation_cache()
-    with one_line_errors():
-        reader = load(flags.checkpoint, device=flags.device)
-        height, width = reader.lr_size
-        plates = np.random.default_rng(0).integers(0, 256, (MANY, height, width, 3), np.uint8)
-        ways = {
-            f"read, {MANY} images one by one": (MANY, lambda: [reader.read(plate) for plate in plates]),
-            f"read_many, {MANY} images": (MANY, lambda: reader.read_many(plates)),
-            f"read_track, {FRAMES} frames": (FRAMES, lambda: reader.read_track(plates[:FRAMES])),
-        }
-        medians = median_seconds({way: call for way, (_, call) in ways.items()}, flags.rounds)
+    reader = load(flags.checkpoint, device=flags.device)
+    height, width = reader.lr_size
+    plates = np.random.default_rng(0).integers(0, 256, (MANY, height, width, 3), np.uint8)
+    ways = {
+        f"read, {MANY} images one by one": (MANY, lambda: [reader.read(plate) for plate in plates]),
+        f"read_many, {MANY} images": (MANY, lambda: reader.read_many(plates)),
+        f"read_track, {FRAMES} frames": (FRAMES, lambda: reader.read_track(plates[:FRAMES])),
+    }
+    medians = median_seconds({way: call for way, (_, call) in ways.items()}, flags.rounds)
     print(f"{width} x {height} pixels on {reader.device}, median of {flags.rounds} rounds\n")
     print("| call | ms | images per second |")
     print("|---|---|---|")
@@ -54,7 +54,3 @@ def median_seconds(calls: dict[str, Callable[[], object]], rounds: int) -> dict[
             call()
             times[name].append(time.perf_counter() - start)
     return {name: statistics.median(samples[1:]) for name, samples in times.items()}
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,48 @@
+"""Enhance and read plates: lpasrn enhance plate.jpg -o out
+
+The input is an image that a plate fills, a folder of such images, or a folder of tracks. Writes out/sr/NAME.png, readings.csv,
+readings.json and, of tracks, submission.txt. Exits with 1 if some of the input could not be used, naming each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import pathlib
+import sys
+
+from lpasrn_jax.commands.reading_flags import UNCALIBRATED, add_reading_arguments, load_reader
+from lpasrn_jax.escape import printable
+from lpasrn_jax.wording import counted
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    what = "an image, a folder of images or of tracks"
+    inputs = parser.add_mutually_exclusive_group(required=True)
+    inputs.add_argument("input", nargs="?", type=pathlib.Path, metavar="INPUT", help=what)
+    inputs.add_argument("-i", "--input", dest="flagged", type=pathlib.Path, metavar="INPUT", help="the same as a flag")
+    parser.add_argument("-o", "--out", required=True, type=pathlib.Path, help="the folder to write into")
+    add_reading_arguments(parser)
+    parser.add_argument("--compare", action="store_true", help="also write LR, bicubic and SR side by side")
+    parser.add_argument("--force", action="store_true", help="overwrite files in --out")
+
+
+def run(flags: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from lpasrn_jax.commands.enhance_files import enhance_files
+    from lpasrn_jax.commands.sources import find_sources
+
+    reader = load_reader(flags)
+    sources = find_sources(flags.input or flags.flagged, reader.plate_format)
+    options = dict(layout=flags.layout, fusion=flags.fusion, compare=flags.compare, force=flags.force)
+    bar = functools.partial(tqdm, unit="plate", desc=reader.device, disable=None)
+    found = enhance_files(reader, sources, flags.out, progress=bar, **options)
+    for name, reading in found.readings.items():
+        print(printable(f"{name}  {reading}"))
+    if found.readings and not reader.calibrated:
+        print(UNCALIBRATED)
+    for name, reason in found.failed:
+        print(printable(f"failed: {name}: {reason}"), file=sys.stderr)
+    print(f"{counted(len(sources.plates), 'plate')} on {reader.device}; results in {printable(str(flags.out))}")
+    return 1 if found.failed else 0

@@ -1,0 +1,41 @@
+"""Export a model: lpasrn export --checkpoint runs/a/best --out generator.stablehlo (or plates.safetensors)
+
+plates.safetensors and plates.json beside it hold the generator and the OCR; lp.load takes them without Orbax or the run's folder.
+generator.stablehlo is a serialised jax.export program: float32 [b, height, width, 3] in [-1, 1] to the same times the scale, any
+b. To run it:
+
+    program = jax.export.deserialize(pathlib.Path("generator.stablehlo").read_bytes())
+    sr = program.call(images)
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from lpasrn_jax.commands.reading_flags import add_weights_argument
+from lpasrn_jax.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_weights_argument(parser)
+    parser.add_argument("--out", required=True, help="the file to write: NAME.safetensors for weights, any other for a program")
+    parser.add_argument("--note", default="", help="for the card of weights: what they were trained on, what they are not for")
+    parser.add_argument("--height", type=int, help="of the images that a program takes; as in training if not given")
+    parser.add_argument("--width", type=int)
+    parser.add_argument("--platforms", nargs="+", default=["cpu", "cuda"], help="where the program is to run")
+
+
+def run(flags: argparse.Namespace) -> None:
+    from lpasrn_jax.weights.bundle import save_bundle
+    from lpasrn_jax.weights.export import reading_bundle, write_export
+    from lpasrn_jax.weights.load import load_weights
+
+    bundle = load_weights(flags.checkpoint)
+    if flags.out.endswith(".safetensors"):
+        print(f"wrote {save_bundle(flags.out, reading_bundle(bundle, flags.note))} and the card beside it")
+        return
+    if "generator" not in bundle.params:
+        raise UserError(f"{flags.checkpoint}: holds {', '.join(sorted(bundle.params))}, but no generator to export")
+    size = (flags.height or bundle.model.lr_size[0], flags.width or bundle.model.lr_size[1])
+    difference = write_export(flags.out, bundle.model, bundle.params, size, flags.platforms)
+    print(f"wrote {flags.out}; largest difference from the model {difference:.1e}")

@@ -1,0 +1,96 @@
+"""Read plates: lpasrn read plate.jpg
+
+Each input is an image that a plate fills, a folder of such images, or a folder of tracks, whose frames are read together. Prints
+the text, its confidence, and for each doubtful character those that it may be too. --json prints one JSON object per line, and
+nothing else on stdout: {"source": ..., "text": ..., "confidence": ...}, or {"source": ..., "error": ...}.
+
+Exit code: 0 if all was read, 1 if some input could not be used, 2 if the command is wrong, 3 if a reading is rejected.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pathlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from lpasrn_jax.commands.reading_flags import UNCALIBRATED, add_reading_arguments, load_reader
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.escape import printable, storable
+
+if TYPE_CHECKING:
+    from lpasrn_jax.reading.reading import Reading
+
+NOT_READ, FAILED = 3, 1
+DOUBTFUL = 0.99  # characters less probable than this are shown with what they may be too
+NAMED = 0.005  # and of these, those at least so probable
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("inputs", nargs="+", type=pathlib.Path, metavar="INPUT", help="an image, a folder of images or of tracks")
+    add_reading_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object per line, and nothing else on stdout")
+
+
+def run(flags: argparse.Namespace) -> int:
+    from lpasrn_jax.commands.sources import find_sources, source_image
+
+    reader = load_reader(flags)
+    show = _print_json if flags.json else _print_text
+    codes = {0}
+    for path in flags.inputs:
+        try:
+            sources = find_sources(path, reader.plate_format)
+        except UserError as error:
+            _print_failure(str(path), str(error), flags.json)
+            codes.add(FAILED)
+            continue
+        for source in sources.plates:
+            name = str(path / source.name) if path.is_dir() and len(sources.plates) > 1 else str(path)
+            try:
+                images = [source_image(image, reader.lr_size) for image in source.images.values()]
+                reading = reader.read_track(images, layout=flags.layout, fusion=flags.fusion)
+            except UserError as error:
+                _print_failure(name, str(error), flags.json)
+                codes.add(FAILED)
+            else:
+                show(name, reading)
+                codes.add(NOT_READ if reading.rejected else 0)
+        for name, reason in sources.left_out:
+            _print_failure(str(path / name), reason, flags.json)
+            codes.add(FAILED)
+    if not reader.calibrated:
+        print(UNCALIBRATED, file=sys.stderr)
+    return FAILED if FAILED in codes else max(codes)
+
+
+def _print_text(name: str, reading: Reading) -> None:
+    print(printable(f"{name}  {reading}  {reading.layout}"))
+    for line in doubts(reading):
+        print(f"    {line}")
+
+
+def doubts(reading: Reading) -> list[str]:
+    """A line for each character that may be another, in the order of the text."""
+    lines = []
+    for place, ((character, probability), others) in enumerate(zip(reading.slots, reading.runners_up, strict=True), start=1):
+        named = ", ".join(f"{c} {p:.1%}" for c, p in others if p >= NAMED)
+        if probability < DOUBTFUL and named:
+            lines.append(f"character {place}: {character} {probability:.1%}, or {named}")
+    return lines
+
+
+def _print_json(name: str, reading: Reading) -> None:
+    _print_line({"source": name, **reading.to_dict()})
+
+
+def _print_failure(name: str, reason: str, as_json: bool) -> None:
+    reason = reason.removeprefix(f"{name}: ")
+    if as_json:
+        _print_line({"source": name, "error": reason})
+    print(printable(f"failed: {name}: {reason}"), file=sys.stderr)
+
+
+def _print_line(record: dict[str, Any]) -> None:
+    print(storable(json.dumps(record, ensure_ascii=False)))

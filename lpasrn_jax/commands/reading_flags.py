@@ -1,0 +1,39 @@
+"""The flags of commands that read plates, and the reader that they ask for."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lpasrn_jax.reading.reader import Reader
+
+WEIGHTS = "a bundled model (`lpasrn weights`), a .safetensors file, or a training checkpoint such as runs/a/best (%(default)s)"
+
+
+def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
+    add_weights_argument(parser)
+    parser.add_argument("--layout", help="of all plates, such as Mercosur, in any case; detected for each if not given")
+    parser.add_argument(
+        "--fusion", default="log_probs", help="how the frames of a track become one text: log_probs, hc, mv, mvcp"
+    )
+    parser.add_argument("--min-confidence", type=float, default=0.0, help="readings below it are marked as rejected")
+    parser.add_argument("--device", help="cpu or gpu; the fastest there is if not given")
+
+
+def add_weights_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", default="lite", metavar="WEIGHTS", help=WEIGHTS)
+
+
+def load_reader(flags: argparse.Namespace) -> Reader:
+    """The reader that the flags of `add_reading_arguments` ask for; programs that it compiles are kept for the next command."""
+    from lpasrn_jax import runtime
+    from lpasrn_jax.reading.reader import load
+
+    runtime.enable_compilation_cache()
+    reader = load(flags.checkpoint, device=flags.device, min_confidence=flags.min_confidence)
+    reader.check(layout=flags.layout, fusion=flags.fusion)
+    return reader
+
+
+UNCALIBRATED = "no calibration came with these weights: the probabilities are the network's own, and often too high"
