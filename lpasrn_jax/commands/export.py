@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_weights_argument(parser)
     parser.add_argument("--out", required=True, help="the file to write: NAME.safetensors for weights, any other for a program")
     parser.add_argument("--note", default="", help="for the card of weights: what they were trained on, what they are not for")
+    parser.add_argument("--half", action="store_true", help="store weights in float16: half the size")
     parser.add_argument("--height", type=int, help="of the images that a program takes; as in training if not given")
     parser.add_argument("--width", type=int)
     parser.add_argument("--platforms", nargs="+", default=["cpu", "cuda"], help="where the program is to run")
@@ -32,7 +33,7 @@ def run(flags: argparse.Namespace) -> None:
 
     bundle = load_weights(flags.checkpoint)
     if flags.out.endswith(".safetensors"):
-        print(f"wrote {save_bundle(flags.out, reading_bundle(bundle, flags.note))} and the card beside it")
+        print(f"wrote {save_bundle(flags.out, reading_bundle(bundle, flags.note), half=flags.half)} and the card beside it")
         return
     if "generator" not in bundle.params:
         raise UserError(f"{flags.checkpoint}: holds {', '.join(sorted(bundle.params))}, but no generator to export")

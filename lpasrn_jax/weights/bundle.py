@@ -70,17 +70,23 @@ class Bundle:
         return Calibration(**{name: self.about[name] for name in Calibration._fields if name in self.about})
 
 
-def save_bundle(path: str | os.PathLike, bundle: Bundle) -> pathlib.Path:
+def save_bundle(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) -> pathlib.Path:
     """Writes a bundle; a reader never meets half of one.
 
     Args:
       path: with the ending `.safetensors`, `.json` or none.
+      half: store parameters in float16, for half the size; they are computed with in float32 all the same.
 
     Returns:
       The path of the `.safetensors` file.
+
+    Raises:
+      UserError: for a parameter that float16 cannot hold; nothing is written then.
     """
     weights, card = _paths(path)
     tensors = {key: np.asarray(value, order="C") for key, value in flatten_dict(bundle.params, sep="/").items()}
+    if half:
+        tensors = {key: _halved(weights, key, value) for key, value in tensors.items()}
     content = safetensors.numpy.save(tensors)
     # The card holds the digest of its weights, so an interruption between the two files is found on loading.
     digest = hashlib.sha256(content).hexdigest()
@@ -119,7 +125,18 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
         raise UserError(f"{weights}: not a safetensors file of NumPy's types ({error!r})") from error
     check_tensors(str(weights), tensors)
     check_card(str(card), config, about, {path.partition("/")[0] for path in tensors})
-    return Bundle(unflatten_dict(tensors, sep="/"), config, about)
+    params = {path: tensor.astype(np.float32) for path, tensor in tensors.items()}
+    return Bundle(unflatten_dict(params, sep="/"), config, about)
+
+
+def _halved(weights: pathlib.Path, key: str, tensor: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        half = tensor.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise UserError(
+            f"{weights}: {key} holds {np.abs(tensor).max():g}; expected at most 65504 in float16; store it in float32"
+        )
+    return half
 
 
 def _read(path: pathlib.Path, most: int) -> bytes:

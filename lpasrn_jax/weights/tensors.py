@@ -9,6 +9,7 @@ import numpy as np
 
 from lpasrn_jax.errors import UserError
 
+STORED = (np.dtype(np.float32), np.dtype(np.float16))
 MAX_BYTES = 2**31  # of a model's parameters in float32: 500 million of them
 
 
@@ -30,7 +31,8 @@ def check_tensors(what: str, tensors: Mapping[str, Any]) -> None:
       tensors: arrays by path, the network's name first, such as `generator/deep_conv/bias`.
 
     Raises:
-      UserError: for a path without a network or inside another tensor's path, another type than float32, and for values that are
+      UserError: for a path without a network or inside another tensor's path, another type than those of
+        `STORED`, and for values that are
         not finite.
     """
     for path, tensor in tensors.items():
@@ -38,8 +40,8 @@ def check_tensors(what: str, tensors: Mapping[str, Any]) -> None:
         inside = {"/".join(parts[:end]) for end in range(1, len(parts))} & tensors.keys()
         if len(parts) < 2 or not all(parts) or inside:
             raise UserError(f"{what}: {path!r} found; expected paths such as 'generator/deep_conv/bias'")
-        if tensor.dtype != np.float32:
-            raise UserError(f"{what}: {path} is {tensor.dtype}; expected float32")
+        if tensor.dtype not in STORED:
+            raise UserError(f"{what}: {path} is {tensor.dtype}; expected {' or '.join(map(str, STORED))}")
         check_finite(what, path, tensor)
 
 

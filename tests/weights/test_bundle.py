@@ -37,6 +37,22 @@ def test_a_bundle_comes_back(tmp_path, bundle, name):
     assert (loaded.config, loaded.about) == (bundle.config, bundle.about)
 
 
+def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path, bundle):
+    whole, half = save_bundle(tmp_path / "whole", bundle), save_bundle(tmp_path / "half", bundle, half=True)
+    tensors = safetensors.numpy.load_file(half)
+    assert sum(t.nbytes for t in tensors.values()) * 2 == sum(t.nbytes for t in safetensors.numpy.load_file(whole).values())
+    for loaded, saved in zip(jax.tree.leaves(load_bundle(half).params), jax.tree.leaves(bundle.params), strict=True):
+        assert loaded.dtype == np.float32
+        np.testing.assert_array_equal(loaded, saved.astype(np.float16))
+
+
+def test_a_number_too_large_for_half_precision_is_refused(tmp_path, bundle):
+    bundle.params["generator"]["conv"]["bias"][0] = 1e5
+    with pytest.raises(UserError, match="generator/conv/bias holds 100000; expected at most 65504"):
+        save_bundle(tmp_path / "half", bundle, half=True)
+    assert not list(tmp_path.iterdir())
+
+
 def test_damaged_weights_are_refused(tmp_path, bundle):
     path = save_bundle(tmp_path / "a", bundle)
     content = bytearray(path.read_bytes())

@@ -113,8 +113,8 @@ def with_tensor(path, value):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    (with_tensor("generator/skip_weight", np.float64(1)), "generator/skip_weight is float64; expected float32"),
-    (with_tensor("generator/skip_weight", np.int32(1)), "generator/skip_weight is int32; expected float32"),
+    (with_tensor("generator/skip_weight", np.float64(1)), "generator/skip_weight is float64; expected float32 or float16"),
+    (with_tensor("generator/skip_weight", np.int32(1)), "generator/skip_weight is int32; expected float32 or float16"),
     (with_tensor("generator/skip_weight", np.float32(np.nan)), "generator/skip_weight holds values that are not finite"),
     (with_tensor("generator/skip_weight", np.zeros(2, np.float32)), "skip_weight is (2,), expected ()"),
     (with_tensor("generator/another", np.zeros(2, np.float32)), "generator/another is unknown"),
