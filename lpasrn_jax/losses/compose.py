@@ -69,6 +69,10 @@ def _l1(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
     return {"l1": Term(config.loss.lambda_l1, pixel.l1(outputs.images["sr"], outputs.images["hr"]))}
 
 
+def _ssim(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
+    return {"ssim": Term(config.loss.lambda_ssim, pixel.ssim_loss(outputs.images["sr"], outputs.images["hr"]))}
+
+
 def _lcofl(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
     loss, slots = config.loss, outputs.slots["sr"]
     return {
@@ -115,6 +119,7 @@ def _contrastive(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
 
 COMPONENTS = {
     "l1": Component(("generator",), lambda stage: (), (), _l1),
+    "ssim": Component(("generator",), lambda stage: (), (), _ssim),
     "lcofl": Component(("generator", "ocr"), lambda stage: ("sr",), (), _lcofl),
     "consistency": Component(("generator",), lambda stage: (), (), _consistency),
     "ctc": Component(("ocr",), lambda stage: tuple(stage.reads), (), _ctc),
@@ -137,6 +142,8 @@ def check_components(stage: Config) -> None:
             raise UserError(
                 f"stage.loss_components: {name!r} needs the {missing[0]}; add it to stage.networks, or leave {name} out"
             )
+    if {"ssim", "lcofl"} <= set(names):
+        raise UserError("stage.loss_components: 'ssim' found beside 'lcofl', of which it is a part; take one of them")
     makes = {"hr", "bicubic"} | ({"sr"} if "generator" in stage.networks else set())
     if set(stage.reads) - makes:
         raise UserError(f"stage.reads: {tuple(stage.reads)} found; expected some of {', '.join(sorted(makes))}")

@@ -79,6 +79,13 @@ def test_the_embedding_loss_warms_up_over_fifty_epochs(made, epoch, share):
     np.testing.assert_allclose(means["embedding"], expected.mean(), rtol=1e-6)
 
 
+def test_ssim_alone_is_the_part_that_it_is_of_lcofl(made):
+    config = stage("ssim")
+    loss, means = total(made, config)
+    np.testing.assert_allclose(means["ssim"], pixel.ssim_loss(made.images["sr"], made.images["hr"]).mean(), rtol=1e-6)
+    np.testing.assert_allclose(loss, config.loss.lambda_ssim * means["ssim"], rtol=1e-6)
+
+
 def test_without_a_warm_up_the_whole_weight_is_there_from_the_start(made):
     config = stage("embedding")
     config.loss.embed_warmup_epochs = 0.0
@@ -109,10 +116,11 @@ def test_what_networks_must_look_at_follows_from_the_components():
 
 
 @pytest.mark.parametrize(("components", "keys", "message"), [
-    ((), {}, r"stage\.loss_components: an empty list found; expected some of l1, lcofl"),
-    (("l1", "l3"), {}, r"stage\.loss_components: 'l3' found; expected some of l1, lcofl"),
+    ((), {}, r"stage\.loss_components: an empty list found; expected some of l1, ssim, lcofl"),
+    (("l1", "l3"), {}, r"stage\.loss_components: 'l3' found; expected some of l1, ssim, lcofl"),
     (("lcofl",), {"networks": ("generator",)}, "'lcofl' needs the ocr; add it to stage.networks"),
     (("l1",), {"networks": ("ocr", "embedder")}, "'l1' needs the generator"),
+    (("ssim", "lcofl"), {}, "'ssim' found beside 'lcofl', of which it is a part"),
     (("consistency",), {"networks": ("ocr",)}, "'consistency' needs the generator"),
     (("slots",), {}, r"stage\.reads: empty"),
     (("slots",), {"reads": ("hr", "lr")}, r"stage\.reads: \('hr', 'lr'\) found; expected some of bicubic, hr, sr"),
