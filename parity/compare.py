@@ -65,7 +65,8 @@ def compare(
     """Compares outputs, the values at `points`, and the gradients of a random linear function of the output.
 
     Args:
-      inputs: [b, h, w, c], of the precision in which both compute; the PyTorch module gets it, and gives its own, channels first.
+      inputs: [b, h, w, c] or [b, f, h, w, c], of the precision in which both compute; the PyTorch module gets it, and gives its
+        own, channels first.
       flatten_output: makes one array or tensor of what the modules return.
     """
     torch_values = _record(module, points)
@@ -74,8 +75,7 @@ def compare(
     expected = _channels_last(output)
     cotangent = np.random.default_rng(0).normal(size=expected.shape).astype(inputs.dtype)
     output.backward(torch.from_numpy(_channels_first(cotangent)))
-    state = {key: value.detach().numpy() for key, value in module.state_dict().items()}
-    params = unflatten_dict(to_flax(names, state), sep="/")
+    params = flax_params(module, names)
 
     def weighed(params, inputs):
         output, state = flax_module.apply({"params": params}, inputs, capture_intermediates=True)
@@ -99,6 +99,12 @@ def compare(
     )
 
 
+def flax_params(module: torch.nn.Module, names: Mapping[str, Target]) -> dict:
+    """The module's parameters as a Flax tree."""
+    state = {key: value.detach().numpy() for key, value in module.state_dict().items()}
+    return unflatten_dict(to_flax(names, state), sep="/")
+
+
 def _record(module: torch.nn.Module, points: list[Point]) -> dict[str, list[np.ndarray]]:
     """The outputs of the points' PyTorch modules, by Flax path, filled in when the module runs."""
     values: dict[str, list[np.ndarray]] = {}
@@ -114,12 +120,12 @@ def _record(module: torch.nn.Module, points: list[Point]) -> dict[str, list[np.n
 
 
 def _channels_first(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array.transpose(0, 3, 1, 2)) if array.ndim == 4 else array
+    return np.ascontiguousarray(np.moveaxis(array, -1, -3)) if array.ndim >= 4 else array
 
 
 def _channels_last(tensor: torch.Tensor) -> np.ndarray:
     array = tensor.detach().numpy()
-    return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+    return np.moveaxis(array, -3, -1) if array.ndim >= 4 else array
 
 
 def _largest(expected: list[np.ndarray], actual: tuple[jax.Array, ...]) -> float:

@@ -80,8 +80,10 @@ class DCNv4(nn.Module):
             self.center_feature_scale_proj_bias = nn.Parameter(torch.zeros(group))
         self.center_feature_scale = center_feature_scale
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, guide: Tensor | None = None) -> Tensor:
+        """Official but for `guide`: what offsets and mask are computed from, x itself in the official module."""
         value = x if self.without_pointwise else self.value_proj(x)
+        x = x if guide is None else guide
         if self.offset_mask_dw is not None:
             x = self.offset_mask_dw(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         sampled = deform_conv(
@@ -98,5 +100,6 @@ class DCNv4(nn.Module):
 class DCNv4ChannelsFirst(DCNv4):
     """The same on PyTorch's own layout, [n, c, h, w] -> [n, c, h, w]."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    def forward(self, x: Tensor, guide: Tensor | None = None) -> Tensor:
+        guide = x if guide is None else guide
+        return super().forward(x.permute(0, 2, 3, 1), guide.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)

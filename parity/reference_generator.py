@@ -192,7 +192,10 @@ class Generator(nn.Module):
         self.scale = scale
 
     def forward(self, image: Tensor) -> Tensor:
-        x = self.character_attention(self.deep_extractor(self.shallow_extractor(image)))
+        return self.render(self.shallow_extractor(image), image)
+
+    def render(self, features: Tensor, image: Tensor) -> Tensor:
+        x = self.character_attention(self.deep_extractor(features))
         x = self.reconstruction(self.upscaler(x))
         skip = F.interpolate(image, scale_factor=self.scale, mode="bilinear", align_corners=False)
         return torch.clamp(x + self.skip_weight * skip, -1, 1)
