@@ -7,7 +7,7 @@ export MPLBACKEND
 # What an installation is made of, beside the Python sources, which it reads where they lie; the native library is built by it.
 INSTALLED := pyproject.toml kernels/CMakeLists.txt $(wildcard kernels/native/*)
 
-.PHONY: quickstart test lint
+.PHONY: quickstart results test lint
 
 quickstart: .venv/installed-train $(QUICK)/tracks/.complete
 	$(BIN)/python scripts/train_progressive.py --stage all --preset quick --workdir $(QUICK) \
@@ -18,6 +18,9 @@ quickstart: .venv/installed-train $(QUICK)/tracks/.complete
 $(QUICK)/tracks/.complete: .venv/installed-train
 	$(BIN)/python scripts/make_tracks.py --out $(QUICK)/tracks --tracks 500 --seed 1 --overwrite
 	touch $@
+
+results: .venv/installed-train
+	$(BIN)/lpasrn results --out docs/results.md
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile

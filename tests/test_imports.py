@@ -28,7 +28,7 @@ ALLOWED = {
     "models": GROUND | {"dcnv4_jax"},
     "weights": GROUND | {"models"},
     "reading": GROUND | {"models", "weights"},
-    "evaluation": GROUND | {"data", "losses", "models", "weights", "reading"},
+    "evaluation": GROUND | {"data", "synthetic", "losses", "models", "weights", "reading"},
     "training": GROUND | {"data", "losses", "models", "weights", "evaluation"},
     "commands": GROUND | {"data", "synthetic", "models", "losses", "weights", "reading", "evaluation", "training", "lpasrn_jax"},
     "lpasrn_jax": {"reading"},

@@ -1,0 +1,93 @@
+"""Measure weights and write the page: lpasrn results, or make results
+
+Makes held-out synthetic tracks from a seed, evaluates the bundled weights on them, times them, and writes docs/results.md. With
+--weights it takes your own instead, or beside them; with --photographs it reads a folder of labelled photographs of plates too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+from collections.abc import Sequence
+
+from lpasrn_jax.commands.bench import median_seconds
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.plates import BRAZIL
+
+TRACKS, SEED = 400, 2026  # of the held-out set: no recipe's data has this seed
+SENSITIVITY_PLATES = 100  # of the same set
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", nargs="+", help="bundled models, .safetensors files or checkpoints; all bundled if not given"
+    )
+    parser.add_argument("--out", default="docs/results.md", help="the page to write (%(default)s)")
+    parser.add_argument("--workdir", default="runs/results", help="for tracks, reports and pictures (%(default)s)")
+    parser.add_argument("--tracks", type=int, default=TRACKS, help="number of tracks (%(default)s)")
+    parser.add_argument("--seed", type=int, default=SEED, help="of the tracks (%(default)s)")
+    parser.add_argument("--photographs", help="a folder of photographs, each filled by an upright plate")
+    parser.add_argument("--labels", help="their CSV file: file,plate_text,plate_layout")
+
+
+def run(flags: argparse.Namespace) -> None:
+    from lpasrn_jax import runtime
+    from lpasrn_jax.data import lp_tracks
+    from lpasrn_jax.evaluation import results, sensitivity
+    from lpasrn_jax.evaluation.evaluate import evaluate
+    from lpasrn_jax.reading.reader import load
+    from lpasrn_jax.synthetic.photographs import read_labels
+    from lpasrn_jax.weights.load import bundled_names, load_weights
+
+    if bool(flags.photographs) != bool(flags.labels):
+        raise UserError("--photographs and --labels: one found without the other; give both, or none")
+    runtime.enable_compilation_cache()
+    workdir = pathlib.Path(flags.workdir)
+    root = _held_out_tracks(workdir, flags.tracks, flags.seed)
+    tfds_dir = str(workdir / "tfds")
+    tracks = lp_tracks.prepare(root, BRAZIL, tfds_dir=tfds_dir, val_split=0.0)
+    plates = {"synthetic": results.first_plates(tracks.all, SENSITIVITY_PLATES)}
+    if flags.photographs:
+        photographs = read_labels(flags.labels, flags.photographs)
+        plates["photographs"] = [sensitivity.Plate(one.read(), None, one.text) for one in photographs]
+    found = []
+    for number, weights in enumerate(flags.weights or bundled_names()):
+        bundle, reader = load_weights(weights), load(weights)
+        if not reader.enhances or not reader.reads:
+            raise UserError(f"--weights={weights}: holds {', '.join(bundle.params)}; give weights with a generator and an OCR")
+        folder = workdir / f"{number:02d}_{pathlib.Path(weights).stem}"
+        metrics = evaluate(weights, str(root), str(folder), tfds_dir=tfds_dir, with_strangers=True)
+        sensitivities = {name: sensitivity.measure(reader, some) for name, some in plates.items()}
+        found.append(results.Measured(str(weights), bundle, metrics, sensitivities, _speed(reader), reader.device))
+    texts = {name: [plate.text for plate in some] for name, some in plates.items()}
+    page = results.page(found, texts, tracks=flags.tracks, seed=flags.seed, cores=os.cpu_count() or 1)
+    out = pathlib.Path(flags.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(page)
+    print(f"wrote {out}; reports of single weights: {workdir}")
+
+
+def _held_out_tracks(workdir: pathlib.Path, tracks: int, seed: int) -> pathlib.Path:
+    """The tracks' root; made if this number with this seed is not there."""
+    from lpasrn_jax.synthetic.tracks import write_tracks
+
+    root = workdir / f"tracks_{tracks}_{seed}"
+    complete = workdir / f"{root.name}.complete"
+    if not complete.exists():
+        shares = {"Scenario-A": 0.5, "Scenario-B": 0.5}
+        write_tracks(root, tracks, seed=seed, scenarios=shares, workers=os.cpu_count() or 1, overwrite=True)
+        complete.touch()
+    return root
+
+
+def _speed(reader) -> dict[str, float]:
+    """Milliseconds of each call on frames of the size that the weights were trained on, in turn."""
+    import numpy as np
+
+    frames: Sequence = list(np.random.default_rng(0).integers(0, 256, (5, *reader.lr_size, 3), np.uint8))
+    calls = {"read": lambda: reader.read(frames[0]), "read_track of 5": lambda: reader.read_track(frames)}
+    calls |= {"enhance": lambda: reader.enhance(frames[0])}
+    if reader.fuses:
+        calls["enhance_track of 5"] = lambda: reader.enhance_track(frames)
+    return {name: 1e3 * seconds for name, seconds in median_seconds(calls, rounds=20).items()}

@@ -1,0 +1,118 @@
+"""The page of results: what was measured with each of several weights, in Markdown."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from lpasrn_jax.data.lp_tracks import Record
+from lpasrn_jax.evaluation import answers, tables
+from lpasrn_jax.evaluation.bootstrap import bootstrap_interval
+from lpasrn_jax.evaluation.sensitivity import Plate, Table
+from lpasrn_jax.frames import decode_image
+from lpasrn_jax.weights.bundle import Bundle
+
+
+class Measured(NamedTuple):
+    """
+    name: of the weights.
+    bundle: the weights.
+    metrics: the content of metrics.json.
+    sensitivities: by set of plates, the result of `sensitivity.measure`.
+    milliseconds: of each call.
+    device: on which they were taken.
+    """
+
+    name: str
+    bundle: Bundle
+    metrics: Mapping[str, Any]
+    sensitivities: Mapping[str, Mapping[str, Table]]
+    milliseconds: Mapping[str, float]
+    device: str
+
+
+def first_plates(records: Sequence[Record], count: int) -> list[Plate]:
+    """The first HR frames of the first tracks whose corners are known."""
+    known = (record for record in records if not np.isnan(record["hr_corners"][0]).any())
+    return [
+        Plate(decode_image(record["hr"][0]), record["hr_corners"][0], record["text"].decode())
+        for record in itertools.islice(known, count)
+    ]
+
+
+def page(measured: Sequence[Measured], texts: Mapping[str, Sequence[str]], *, tracks: int, seed: int, cores: int) -> str:
+    """The whole page.
+
+    Args:
+      measured: one per weights.
+      texts: by set of plates, what stands on them.
+      tracks: of the held-out set.
+      seed: of the same.
+      cores: of the machine that gave the times.
+    """
+    sets = ", ".join(f"{len(of)} {'plates of the same set' if name == 'synthetic' else name}" for name, of in texts.items())
+    parts = [
+        "# Results",
+        f"Written by `lpasrn results`. {tracks} synthetic tracks of five frames that no weights here were trained on (seed "
+        f"{seed}), half of them by day with known corners, half at night or in rain without; sensitivity: {sets}. In brackets "
+        "95 % intervals by bootstrap over plates.",
+        tables.table(*_overview(measured)),
+        f"Times: medians on {measured[0].device}, {cores} cores, programs compiled.",
+    ]
+    for one in measured:
+        parts += [f"## {one.name}", *_sections(one, texts)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _overview(measured: Sequence[Measured]) -> tuple[list[str], list[list[str]]]:
+    """A line per weights, as the README has it."""
+    calls = list(measured[0].milliseconds)
+    header = ["weights", "parameters", *(f"{call}, ms" for call in calls), "HR", "bicubic", "SR", "five frames", "PSNR - bicubic"]
+    rows = []
+    for one in measured:
+        word, psnr = one.metrics["word_acc"], one.metrics["psnr"]
+        made = "fused" if "fused" in psnr else "sr"
+        rows.append(
+            [
+                one.name,
+                f"{sum(leaf.size for leaf in jax.tree.leaves(one.bundle.params)) / 1e6:.2f} M",
+                *(f"{one.milliseconds[call]:.1f}" if call in one.milliseconds else "-" for call in calls),
+                *(f"{word[kind]:.1%}" for kind in ("hr", "bicubic", "sr")),
+                f"{one.metrics['track_acc']['log_probs']['5']:.1%}",
+                f"{psnr[made] - psnr['bicubic']:+.2f} dB ({tables.TITLES[made]})",
+            ]
+        )
+    return header, rows
+
+
+def _sections(one: Measured, texts: Mapping[str, Sequence[str]]) -> list[str]:
+    metrics = one.metrics
+    parts = [answers.answers_table(metrics), answers.DEFINITIONS]
+    parts += ["### All figures", tables.metrics_table(metrics)]
+    if any("left_out" not in of for of in metrics.get("strangers", {}).values()):
+        parts += ["### Readers that nobody trained here", tables.strangers_table(metrics["strangers"])]
+    parts += [
+        "### By layout and scenario",
+        tables.groups_table({**metrics["by_layout"], **metrics["by_scenario"]}),
+        "### By number of frames",
+        tables.tracks_table(metrics["track_acc_by_kind"]),
+        "### Confidence",
+        tables.confidence_table(metrics["confidence"]),
+    ]
+    for name, of in one.sensitivities.items():
+        parts += [f"### Sensitivity: {name}, {len(texts[name])} plates", *_sensitivity(of, texts[name])]
+    return parts
+
+
+def _sensitivity(by_table: Mapping[str, Table], texts: Sequence[str]) -> list[str]:
+    """A table per quantity: plates wholly right under each condition."""
+    made = []
+    for name, table in by_table.items():
+        row = ["plates wholly right"]
+        row += [tables.with_interval("{:.0%}", values.mean(), bootstrap_interval(values, texts)) for values in table.values()]
+        made.append(tables.table([name, *table], [row]))
+    return made

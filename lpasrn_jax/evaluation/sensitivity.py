@@ -1,0 +1,116 @@
+"""How readings depend on what a person or a camera does: crop, tilt, exposure, and the height of an LR frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from lpasrn_jax.frames import frame_array, outer_corners, widen_corners
+from lpasrn_jax.reading.reader import Reader
+from lpasrn_jax.synthetic.camera import Camera, linear_light, record
+
+MARGINS = (-0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
+ROTATIONS = (-8, -6, -4, -2, 0, 2, 4, 6, 8)  # degrees
+GAINS = (0.3, 0.5, 0.7, 1.0, 1.3, 1.7)
+LR_HEIGHTS = (10, 12, 14, 16, 18, 20, 24, 28, 34)  # pixels of the frame
+MARGIN = 0.05  # where the margin is not what changes
+HR_HEIGHT = 48  # pixels of the upright plate that is read as HR
+FRAMES = 5
+# One camera for all LR frames, amid those of the synthetic tracks: what changes between frames is place and noise.
+DEFOCUS = 0.65  # standard deviation of the blur, LR pixels
+NOISE = 5.0  # standard deviation, grey levels
+JPEG_QUALITY = 55
+
+RGB = UInt8[np.ndarray, "h w 3"]
+Table = dict[str, Float[np.ndarray, " n"]]  # by condition: 1 for a plate that was read wholly right, else 0
+
+
+class Plate(NamedTuple):
+    """
+    image: RGB that shows one plate.
+    corners: (x, y) of its top-left, top-right, bottom-right and bottom-left; None where the plate fills the image.
+    text: what stands on it.
+    """
+
+    image: RGB
+    corners: Float[np.ndarray, "4 2"] | None
+    text: str
+
+
+def measure(reader: Reader, plates: Sequence[Plate]) -> dict[str, Table]:
+    """Which plates are read wholly right under each condition.
+
+    Args:
+      reader: any with an OCR.
+      plates: HR images of plates; upright ones, or with corners.
+
+    Returns:
+      Tables `HR, crop margin`, `HR, rotation`, `HR, exposure gain`, `LR height, one frame` and `LR height, five frames`; in each,
+      by condition, one value per plate.
+    """
+    conditions: Mapping[str, tuple[Iterable[float], str, Callable[[Plate, float], RGB]]] = {
+        "HR, crop margin": (MARGINS, "{:+.0%}", lambda plate, margin: crop(plate, margin)),
+        "HR, rotation": (ROTATIONS, "{:+d} degrees", lambda plate, degrees: crop(plate, MARGIN, degrees)),
+        "HR, exposure gain": (GAINS, "{:.1f}", lambda plate, gain: exposed(crop(plate, MARGIN), gain)),
+    }
+    tables: dict[str, Table] = {}
+    for name, (values, form, made) in conditions.items():
+        tables[name] = {form.format(value): _right(reader, plates, made, value) for value in values}
+    one, five = {}, {}
+    for height in LR_HEIGHTS:
+        tracks = [lr_track(plate, height, seed) for seed, plate in enumerate(plates)]
+        texts = [reading.text for reading in reader.read_many([track[0] for track in tracks])]
+        one[f"{height} px"] = _equal(texts, plates)
+        five[f"{height} px"] = _equal([reader.read_track(track).text for track in tracks], plates)
+    return tables | {"LR height, one frame": one, "LR height, five frames": five}
+
+
+def crop(plate: Plate, margin: float, degrees: float = 0.0, height: int = HR_HEIGHT) -> RGB:
+    """The plate with a margin at each side, a fraction of its width and height, turned clockwise, `height` pixels high.
+
+    What lies outside the image repeats its border.
+    """
+    corners = outer_corners(*plate.image.shape[:2]) if plate.corners is None else plate.corners
+    wide = widen_corners(corners, np.full(4, margin)).astype(np.float64)
+    centre, angle = wide.mean(axis=0), np.deg2rad(-degrees)  # the crop turns the other way
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    across, down = np.linalg.norm(wide[1] - wide[0]), np.linalg.norm(wide[3] - wide[0])
+    return frame_array(plate.image, (wide - centre) @ turn.T + centre, (height, max(round(height * across / down), 8)))
+
+
+def exposed(image: RGB, gain: float) -> RGB:
+    """The image with all levels times `gain`, burnt out above 255."""
+    return cv2.convertScaleAbs(image, alpha=gain)
+
+
+def lr_track(plate: Plate, height: int, seed: int) -> list[RGB]:
+    """`FRAMES` LR frames of so many pixels' height, each shifted by up to half an LR pixel."""
+    rng = np.random.default_rng([seed, height])
+    device = Camera(level=255.0, defocus=DEFOCUS, noise=NOISE)
+    frames = []
+    for _ in range(FRAMES):
+        x, y = rng.uniform(-0.5, 0.5, 2) / height
+        shifted = plate._replace(corners=_shifted(plate, x, y))
+        sharp = crop(shifted, MARGIN, height=4 * height)
+        lr = record(linear_light(sharp), (height, round(sharp.shape[1] / 4)), device, rng)
+        _, encoded = cv2.imencode(".jpg", lr[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+        frames.append(np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1]))
+    return frames
+
+
+def _shifted(plate: Plate, x: float, y: float) -> Float[np.ndarray, "4 2"]:
+    """Corners moved by fractions of the plate's height."""
+    corners = outer_corners(*plate.image.shape[:2]) if plate.corners is None else plate.corners
+    return corners + np.array([x, y]) * np.linalg.norm(corners[3] - corners[0])
+
+
+def _right(reader: Reader, plates: Sequence[Plate], made: Callable[[Plate, float], RGB], value: float) -> Float[np.ndarray, " n"]:
+    return _equal([reading.text for reading in reader.read_many([made(plate, value) for plate in plates])], plates)
+
+
+def _equal(texts: Sequence[str], plates: Sequence[Plate]) -> Float[np.ndarray, " n"]:
+    return np.array([text == plate.text for text, plate in zip(texts, plates, strict=True)], float)
