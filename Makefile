@@ -36,5 +36,5 @@ lint: .venv/installed-test
 
 .venv/installed-test: $(INSTALLED) .ci/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[train,parity,dev]' --constraint .ci/constraints.txt
+	$(BIN)/python -m pip install --quiet --editable '.[train,serve,parity,dev]' --constraint .ci/constraints.txt
 	touch $@ .venv/installed-train

@@ -1,0 +1,95 @@
+"""From what a request holds to images of plates."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from lpasrn_jax.data.annotations import check_corners
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.frames import MIN_SIDE, frame_array, read_image
+from lpasrn_jax.serve.limits import Limits
+
+MAX_PLATE_SIZE = (192, 576)  # height and width of a plate that is cut out of a photograph; the networks take no larger ones
+
+RGB = UInt8[np.ndarray, "h w 3"]
+
+
+class Upload(NamedTuple):
+    """One image's file: what errors call it, its bytes, and the corners of the plate in it, None where the plate fills it."""
+
+    name: str
+    encoded: bytes
+    corners: Float[np.ndarray, "4 2"] | None
+
+
+def parse_corners(text: str | None, count: int) -> list[Float[np.ndarray, "4 2"] | None]:
+    """The corners for each of `count` images, from JSON: `[[x, y] x 4]` for all of them, or a list with such a list or null each.
+
+    Coordinates are pixels of the image as it is seen, EXIF orientation applied; the centre of its first pixel is (0, 0). Order:
+    top-left, top-right, bottom-right, bottom-left.
+
+    Raises:
+      UserError: for what is neither.
+    """
+    if not text or not text.strip():
+        return [None] * count
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"corners: not JSON ({error}); expected [[x, y], [x, y], [x, y], [x, y]]") from error
+    if _is_outline(found):
+        return [np.array(found, np.float32)] * count
+    if isinstance(found, list) and len(found) == count and all(one is None or _is_outline(one) for one in found):
+        return [None if one is None else np.array(one, np.float32) for one in found]
+    raise UserError(f"corners: expected [[x, y], [x, y], [x, y], [x, y]], or a list of {count} such lists, one an image, or null")
+
+
+def _is_outline(found: object) -> bool:
+    return isinstance(found, list) and len(found) == 4 and all(_is_point(point) for point in found)
+
+
+def _is_point(found: object) -> bool:
+    return (
+        isinstance(found, list)
+        and len(found) == 2
+        and all(isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**20 for value in found)
+    )
+
+
+def plates(uploads: Sequence[Upload], limits: Limits) -> Iterator[RGB]:
+    """The plate of each upload, one after the other, so that of large photographs no two are held at once.
+
+    Raises:
+      UserError: naming the image, for what is no image or has corners that outline nothing; for more pixels than allowed.
+    """
+    pixels = 0
+    for upload in uploads:
+        try:
+            image = read_image(upload.encoded)
+            plate = image if upload.corners is None else cut_out(image, upload.corners)
+        except UserError as error:
+            raise UserError(f"{upload.name}: {error}") from error
+        pixels += math.prod(image.shape[:2])
+        if pixels > limits.pixels:
+            raise UserError(f"the images have more than {limits.pixels} pixels together; send fewer or smaller ones")
+        yield plate
+
+
+def cut_out(image: RGB, corners: Float[np.ndarray, "4 2"]) -> RGB:
+    """The plate inside a photograph, upright, with about as many pixels as it has there, at most `MAX_PLATE_SIZE`.
+
+    Raises:
+      UserError: for corners that are not a plate's outline inside the image.
+    """
+    check_corners(corners, image.shape[:2])
+    top, right, bottom, left = (math.dist(corners[i], corners[(i + 1) % 4]) for i in range(4))
+    height, width = (left + right) / 2, (top + bottom) / 2
+    shrinking = min(1.0, MAX_PLATE_SIZE[0] / height, MAX_PLATE_SIZE[1] / width)
+    size = max(MIN_SIDE, round(height * shrinking)), max(MIN_SIDE, round(width * shrinking))
+    return frame_array(image, corners, size)
