@@ -1,7 +1,10 @@
-"""What all tests share: four CPU devices, one small set of synthetic tracks."""
+"""What all tests share: four CPU devices, the cache of compiled programs, one small set of synthetic tracks."""
 
 import functools
 import importlib
+import os
+import pathlib
+import time
 
 import jax
 import numpy as np
@@ -9,11 +12,25 @@ import pytest
 
 jax.config.update("jax_num_cpu_devices", 4)
 
+CACHES = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+# Every program is kept from one run of the tests to the next, here and in the commands that the tests start.
+COMPILATION_CACHE = {
+    "jax_compilation_cache_dir": os.environ.get("JAX_COMPILATION_CACHE_DIR", str(CACHES / "lpasrn_jax" / "tests")),
+    "jax_persistent_cache_min_compile_time_secs": 0,
+    "jax_remove_custom_partitioning_ptr_from_cache_key": True,
+}
+for name, value in COMPILATION_CACHE.items():
+    jax.config.update(name, value)
+    os.environ[name.upper()] = str(value)
 
-@pytest.fixture(scope="session", autouse=True)
-def compilation_cache(tmp_path_factory):
-    """What one test compiles, the others and the other workers need not."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.getbasetemp().parent / "xla"))
+
+def pytest_sessionstart(session):
+    """Removes the programs that no test has needed for two weeks; the workers of pytest-xdist leave that to their parent."""
+    if hasattr(session.config, "workerinput"):
+        return
+    for program in pathlib.Path(COMPILATION_CACHE["jax_compilation_cache_dir"]).glob("*-cache"):
+        if program.stat().st_atime < time.time() - 14 * 24 * 3600:
+            program.unlink(missing_ok=True)
 
 
 @pytest.fixture

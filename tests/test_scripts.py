@@ -37,10 +37,9 @@ GENERATOR_ALONE = [  # stage 1 without the OCR that stage 0 has trained
 
 
 @pytest.fixture(scope="module", autouse=True)
-def commands_environment(tmp_path_factory):
-    """The commands share what they compile, and compile it without optimisation, which takes half as long."""
+def commands_environment():
+    """The commands compile without optimisation, which takes half as long."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("xla")))
         patch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
         yield
 

@@ -1,7 +1,8 @@
 """Enhance and read plates: lpasrn enhance plate.jpg -o out
 
-The input is an image that a plate fills, a folder of such images, or a folder of tracks. Writes out/sr/NAME.png, readings.csv,
-readings.json and, of tracks, submission.txt. Exits with 1 if some of the input could not be used, naming each.
+The input is an image that a plate fills, a folder of such images, a folder of tracks, or a video; --box or --corners say where
+the plate is in a photograph or a video. Writes out/sr/NAME.png, readings.csv, readings.json and, of tracks, submission.txt. Exits
+with 1 if some of the input could not be used, naming each: an image that has not the shape of a plate is none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lpasrn_jax.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    what = "an image, a folder of images or of tracks"
+    what = "an image, a video, a folder of images or of tracks"
     inputs = parser.add_mutually_exclusive_group(required=True)
     inputs.add_argument("input", nargs="?", type=pathlib.Path, metavar="INPUT", help=what)
     inputs.add_argument("-i", "--input", dest="flagged", type=pathlib.Path, metavar="INPUT", help="the same as a flag")
@@ -32,10 +33,12 @@ def run(flags: argparse.Namespace) -> int:
 
     from lpasrn_jax.commands.enhance_files import enhance_files
     from lpasrn_jax.commands.sources import find_sources
+    from lpasrn_jax.reading.region import Region
 
     reader = load_reader(flags)
-    sources = find_sources(flags.input or flags.flagged, reader.plate_format)
-    options = dict(layout=flags.layout, fusion=flags.fusion, compare=flags.compare, force=flags.force)
+    region = Region(flags.box, flags.corners) if flags.box or flags.corners else None
+    sources = find_sources(flags.input or flags.flagged, reader.plate_format, region)
+    options = dict(region=region, layout=flags.layout, fusion=flags.fusion, compare=flags.compare, force=flags.force)
     bar = functools.partial(tqdm, unit="plate", desc=reader.device, disable=None)
     found = enhance_files(reader, sources, flags.out, progress=bar, **options)
     for name, reading in found.readings.items():

@@ -21,6 +21,7 @@ from lpasrn_jax.frames import frame_array
 from lpasrn_jax.pictures import image_grid
 from lpasrn_jax.reading.reader import Reader
 from lpasrn_jax.reading.reading import Reading
+from lpasrn_jax.reading.region import Region
 from lpasrn_jax.weights.bundle import write_atomically
 
 MAX_COMPARED = 1024  # pixels; a plate has fewer, and a picture of a whole photograph would take gigabytes
@@ -39,6 +40,7 @@ def enhance_files(
     sources: Sources,
     out: pathlib.Path,
     *,
+    region: Region | None = None,
     layout: str | None = None,
     fusion: str = "log_probs",
     compare: bool = False,
@@ -54,6 +56,7 @@ def enhance_files(
       reader: with a generator, an OCR, or both.
       sources: what `find_sources` found.
       out: a folder, made if it is new.
+      region: where the plate is in each image; None where it fills them, or where the set says.
       layout: of all plates; detected for each if not given.
       fusion: see `Reader.read_track`.
       compare: write the comparing pictures too.
@@ -70,7 +73,7 @@ def enhance_files(
     try:
         for source in progress(sources.plates):
             try:
-                _enhance_one(reader, source, out, layout, fusion, compare, found.readings)
+                _enhance_one(reader, source, out, region, layout, fusion, compare, found.readings)
             except UserError as error:
                 found.failed.append((source.name, str(error)))
             except OSError as error:
@@ -84,12 +87,16 @@ def _enhance_one(
     reader: Reader,
     source: Source,
     out: pathlib.Path,
+    region: Region | None,
     layout: str | None,
     fusion: str,
     compare: bool,
     readings: dict[str, Reading],
 ) -> None:
-    lr = {name: source_image(image, reader.lr_size) for name, image in source.images.items()}
+    lr = {name: source_image(image, reader.lr_size, region) for name, image in source.images.items()}
+    for name, image in lr.items():
+        if reason := reader.shape_reason(image):
+            raise UserError(f"{name}: no plate: {reason}" if len(lr) > 1 else f"no plate: {reason}")
     if reader.reads:
         readings[source.name] = reader.read_track(lr.values(), layout=layout, fusion=fusion)
     if not reader.enhances:
@@ -151,11 +158,19 @@ def _write_readings(out: pathlib.Path, found: Enhanced, reader: Reader, are_trac
 def _csv(readings: dict[str, Reading], slots: int) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    header = ["name", "text", "confidence", "rejected", "layout", "frames"]
+    header = ["name", "text", "confidence", "rejected", "is_plate", "layout", "frames"]
     writer.writerow([*header, *(f"probability_{k + 1}" for k in range(slots))])
     for name, reading in readings.items():
         text, layout = csv_cell(reading.text), csv_cell(reading.layout)
-        row = [csv_cell(name), text, f"{reading.confidence:.6f}", int(reading.rejected), layout, reading.frames]
+        row = [
+            csv_cell(name),
+            text,
+            f"{reading.confidence:.6f}",
+            int(reading.rejected),
+            int(reading.is_plate),
+            layout,
+            reading.frames,
+        ]
         writer.writerow([*row, *(f"{probability:.6f}" for _, probability in reading.slots)])
     return table.getvalue()
 

@@ -3,7 +3,7 @@
 A subcommand is a module with `add_arguments(parser)` and `run(flags)`, which returns the exit code, None for 0. Its docstring is
 its help. It imports what is heavy in `run`, so that help and mistakes appear at once and reading needs no training package.
 
-Exit codes: 0 all is done; 1 some of the input could not be used; 2 the command is wrong; 3 some reading is rejected (`read`).
+Exit codes: 0 all is done; 1 some of the input could not be used; 2 the command is wrong; 3 some image is not read (`read`).
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Read plates: lpasrn read plate.jpg
 
-Each input is an image that a plate fills, a folder of such images, or a folder of tracks, whose frames are read together. Prints
-the text, its confidence, and for each doubtful character those that it may be too. --json prints one JSON object per line, and
-nothing else on stdout: {"source": ..., "text": ..., "confidence": ...}, or {"source": ..., "error": ...}.
+Each input is an image that a plate fills, a folder of such images, or a folder of tracks or a video, whose frames are read
+together. --box or --corners say where the plate is in a photograph or a video. Prints the text, its confidence, and for each
+doubtful character those that it may be too; of an image that shows no plate, why. --json prints one JSON object per line, and
+nothing else on stdout: {"source": ..., "is_plate": true, "text": ..., "confidence": ...}, or {"source": ..., "error": ...}.
 
-Exit code: 0 if all was read, 1 if some input could not be used, 2 if the command is wrong, 3 if a reading is rejected.
+Exit code: 0 if all was read, 1 if some input could not be used, 2 if the command is wrong, 3 if some image shows no plate, or its
+reading has less than --min-confidence.
 """
 
 from __future__ import annotations
@@ -28,20 +30,24 @@ NAMED = 0.005  # and of these, those at least so probable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("inputs", nargs="+", type=pathlib.Path, metavar="INPUT", help="an image, a folder of images or of tracks")
+    parser.add_argument(
+        "inputs", nargs="+", type=pathlib.Path, metavar="INPUT", help="an image, a video, a folder of images or of tracks"
+    )
     add_reading_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object per line, and nothing else on stdout")
 
 
 def run(flags: argparse.Namespace) -> int:
     from lpasrn_jax.commands.sources import find_sources, source_image
+    from lpasrn_jax.reading.region import Region
 
     reader = load_reader(flags)
     show = _print_json if flags.json else _print_text
+    region = Region(flags.box, flags.corners) if flags.box or flags.corners else None
     codes = {0}
     for path in flags.inputs:
         try:
-            sources = find_sources(path, reader.plate_format)
+            sources = find_sources(path, reader.plate_format, region)
         except UserError as error:
             _print_failure(str(path), str(error), flags.json)
             codes.add(FAILED)
@@ -49,14 +55,14 @@ def run(flags: argparse.Namespace) -> int:
         for source in sources.plates:
             name = str(path / source.name) if path.is_dir() and len(sources.plates) > 1 else str(path)
             try:
-                images = [source_image(image, reader.lr_size) for image in source.images.values()]
+                images = [source_image(image, reader.lr_size, region) for image in source.images.values()]
                 reading = reader.read_track(images, layout=flags.layout, fusion=flags.fusion)
             except UserError as error:
                 _print_failure(name, str(error), flags.json)
                 codes.add(FAILED)
             else:
                 show(name, reading)
-                codes.add(NOT_READ if reading.rejected else 0)
+                codes.add(0 if reading.is_plate and not reading.rejected else NOT_READ)
         for name, reason in sources.left_out:
             _print_failure(str(path / name), reason, flags.json)
             codes.add(FAILED)
@@ -66,8 +72,8 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _print_text(name: str, reading: Reading) -> None:
-    print(printable(f"{name}  {reading}  {reading.layout}"))
-    for line in doubts(reading):
+    print(printable(f"{name}  {reading}{f'  {reading.layout}' if reading.is_plate else ''}"))
+    for line in doubts(reading) if reading.is_plate else ():
         print(f"    {line}")
 
 

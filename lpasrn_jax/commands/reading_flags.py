@@ -17,12 +17,38 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fusion", default="log_probs", help="how the frames of a track become one text: log_probs, hc, mv, mvcp"
     )
+    parser.add_argument("--box", type=_box, metavar="X,Y,W,H", help="of the plate in each image, in pixels")
+    parser.add_argument(
+        "--corners",
+        type=_corners,
+        metavar="X,Y,X,Y,X,Y,X,Y",
+        help="of the plate in each image, in pixels: top-left, top-right, bottom-right, bottom-left",
+    )
     parser.add_argument("--min-confidence", type=float, default=0.0, help="readings below it are marked as rejected")
     parser.add_argument("--device", help="cpu or gpu; the fastest there is if not given")
 
 
 def add_weights_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", default="lite", metavar="WEIGHTS", help=WEIGHTS)
+
+
+def _box(text: str) -> list[float]:
+    return _numbers(text, 4)
+
+
+def _corners(text: str) -> list[list[float]]:
+    numbers = _numbers(text, 8)
+    return [numbers[i : i + 2] for i in range(0, 8, 2)]
+
+
+def _numbers(text: str, count: int) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise argparse.ArgumentTypeError(f"{text!r} found; expected {count} numbers, separated by commas")
+    return numbers
 
 
 def load_reader(flags: argparse.Namespace) -> Reader:

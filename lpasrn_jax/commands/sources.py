@@ -1,4 +1,4 @@
-"""What a path given to a command holds: one image, a folder of images, or a folder of tracks."""
+"""What a path given to a command holds: one image, a video, a folder of images, or a folder of tracks."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from lpasrn_jax.commands import video
 from lpasrn_jax.data import tracks
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.frames import FORMATS, frame_array
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.inputs import rgb_image
+from lpasrn_jax.reading.region import Region
 
 
 class Source(NamedTuple):
@@ -26,7 +28,7 @@ class Source(NamedTuple):
     """
 
     name: str
-    images: dict[str, pathlib.Path | tracks.Frame]
+    images: dict[str, pathlib.Path | tracks.Frame | UInt8[np.ndarray, "h w 3"]]
 
 
 class Sources(NamedTuple):
@@ -37,13 +39,14 @@ class Sources(NamedTuple):
     are_tracks: bool
 
 
-def find_sources(path: pathlib.Path, plate_format: PlateFormat) -> Sources:
-    """The plates at a path; images are not decoded yet, but those of tracks have been checked.
+def find_sources(path: pathlib.Path, plate_format: PlateFormat, region: Region | None = None) -> Sources:
+    """The plates at a path; images are not decoded yet, but those of tracks have been checked, and those of videos are.
 
     Args:
       path: an image file; a folder of images, at any depth; or a folder of tracks as `data.tracks` describes them, with or
-        without annotations and HR frames, of which the LR frames count.
+        without annotations and HR frames, of which the LR frames count; or a video, of which the sharpest frames count.
       plate_format: the texts that annotations may hold.
+      region: where the plate is in the frames of a video.
 
     Raises:
       UserError: for a path that does not exist and for a folder without an image.
@@ -51,13 +54,18 @@ def find_sources(path: pathlib.Path, plate_format: PlateFormat) -> Sources:
     if not path.is_dir():
         if not os.path.lexists(path):
             raise UserError(f"{path}: does not exist; give an image, a folder of images or a folder of tracks")
+        if path.suffix.lower() in video.ENDINGS:
+            frames = video.sharpest_frames(path, region or Region())
+            images = {f"{path.stem}/{name}": frame for name, frame in frames.items()}
+            return Sources((Source(path.stem, images),), (), are_tracks=True)
         return Sources((Source(path.stem, {path.stem: path}),), (), are_tracks=False)
     files, left_out, has_track = _walk(path)
     if has_track:
         contents = tracks.find_tracks(path, plate_format, labelled=False)
         plates = tuple(_track_source(track, path) for track in contents.tracks)
         bad = [(track.name, track.reason) for track in contents.bad]
-        return Sources(plates, (*bad, *((name, "is no part of a track") for name in contents.stray)), are_tracks=True)
+        others = [name for name in contents.stray if not _beside_frames(name, contents)]
+        return Sources(plates, (*bad, *((name, "is no part of a track") for name in others)), are_tracks=True)
     known = {ending for endings in FORMATS.values() for ending in endings}
     images = {name: file for name, file in files.items() if file.suffix.lower() in known}
     if not images:
@@ -78,8 +86,25 @@ def _track_source(track: tracks.Track, root: pathlib.Path) -> Source:
     return Source(name, {f"{name}/{frame.path.stem}": frame for frame in track.lr})
 
 
-def source_image(image: pathlib.Path | tracks.Frame, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
-    """The image as it is, or, where its plate's corners are known, the plate brought upright to `size` (height, width)."""
+def _beside_frames(name: str, contents: tracks.RootContents) -> bool:
+    """Whether a stray path is another file in a track's folder, such as an hr.png or notes: that hinders nobody."""
+    return pathlib.PurePosixPath(name).parent.as_posix() in {track.name for track in (*contents.tracks, *contents.bad)}
+
+
+def source_image(
+    image: pathlib.Path | tracks.Frame | UInt8[np.ndarray, "h w 3"], size: tuple[int, int], region: Region | None = None
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The plate of an image.
+
+    Args:
+      image: of a `Source`; an array is cut out already.
+      size: height and width to which the plate is brought upright where the set says where its corners are.
+      region: where the plate is, whatever the set says; None for the set's own corners, or the image as it is.
+    """
+    if isinstance(image, np.ndarray):
+        return image
+    if region is not None:
+        return region.cut(image.read() if isinstance(image, tracks.Frame) else rgb_image(image), "the image")
     if not isinstance(image, tracks.Frame):
         return rgb_image(image)
     return image.read() if image.corners is None else frame_array(image.read(), image.corners, size)

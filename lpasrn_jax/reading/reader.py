@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import jax
 import numpy as np
@@ -18,8 +18,10 @@ from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.arguments import check_images, check_kind, check_layout
 from lpasrn_jax.reading.fusion import FUSIONS, find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
+from lpasrn_jax.reading.plate_check import PlateImages, judged, shape_reason, track_reason
 from lpasrn_jax.reading.programs import ReadingPrograms
 from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
+from lpasrn_jax.reading.region import Region
 from lpasrn_jax.registration import register
 from lpasrn_jax.weights.bundle import Bundle, Calibration
 from lpasrn_jax.weights.load import load_weights
@@ -29,6 +31,8 @@ MAGNIFICATIONS = (1, 2, 4, 8)  # of the training size, at which images are enhan
 MAX_TRACK_PIXELS = 2**21  # of all frames as they are enhanced: 18 frames at 8 times 24 x 72, where a layer takes 500 MB
 
 RGB = UInt8[np.ndarray, "h w 3"]
+Box = Sequence[float]
+Corners = Sequence[Sequence[float]]
 
 
 class Reader:
@@ -89,7 +93,9 @@ class Reader:
         """Whether a calibration came with the weights; without one the confidence is the network's own, often too high."""
         return self._stored_calibration is not None
 
-    def enhance(self, image: ImageLike) -> UInt8[np.ndarray, "rh rw 3"]:
+    def enhance(
+        self, image: ImageLike, *, box: Box | None = None, corners: Corners | None = None
+    ) -> UInt8[np.ndarray, "rh rw 3"]:
         """The image, `scale` times as large and legible.
 
         The network sees it at the size that it was trained on, or at 2, 4 or 8 times that where the image is larger, so that
@@ -97,19 +103,22 @@ class Reader:
 
         Args:
           image: a path, a PIL image or an array, see `inputs.rgb_image`.
+          box, corners: of the plate where it does not fill the image, see `Region`.
 
         Raises:
           UserError: for what is no image, for one that would become larger than `frames.MAX_PIXELS`, and for weights without a
             generator.
         """
         self._need("generator", "enhance")
-        rgb = rgb_image(image)
+        rgb = Region(box, corners).cut(rgb_image(image))
         h, w, _ = rgb.shape
         self._check_enlarged(h, w)
         sr = self._programs.enlarge([frame_array(rgb, None, self._working_size(h, w))])
         return frame_array(images.to_uint8(sr)[0], None, (h * self.scale, w * self.scale))
 
-    def enhance_track(self, frames: Iterable[ImageLike]) -> UInt8[np.ndarray, "rh rw 3"]:
+    def enhance_track(
+        self, frames: Iterable[ImageLike], *, box: Box | None = None, corners: Corners | None = None
+    ) -> UInt8[np.ndarray, "rh rw 3"]:
         """One image of a plate from several images of it, `scale` times as large as the first.
 
         It shows the first frame's moment and place, so give the best frame first. Others are registered to it roughly, then
@@ -117,6 +126,7 @@ class Reader:
 
         Args:
           frames: at least one image, each as `enhance` takes it; their sizes may differ.
+          box, corners: of the plate in all frames alike, see `Region`.
 
         Raises:
           UserError: for what is no image, for no frame, for more pixels than `MAX_TRACK_PIXELS` in all frames, and for weights
@@ -126,7 +136,7 @@ class Reader:
         self._need("fusion", "enhance_track")
         fitted = []
         for i, frame in enumerate(check_images("frames", frames)):
-            rgb = rgb_image(frame, f"frame {i}")
+            rgb = Region(box, corners).cut(rgb_image(frame, f"frame {i}"), f"frame {i}")
             if i == 0:
                 h, w, _ = rgb.shape
                 self._check_enlarged(h, w)
@@ -140,24 +150,39 @@ class Reader:
         sr = self._programs.enlarge_track(register(np.stack(fitted)))
         return frame_array(images.to_uint8(sr[None])[0], None, (h * self.scale, w * self.scale))
 
-    def read(self, image: ImageLike, *, layout: str | None = None) -> Reading:
-        """The text of the plate that fills an image.
+    def read(
+        self, image: ImageLike, *, layout: str | None = None, box: Box | None = None, corners: Corners | None = None
+    ) -> Reading:
+        """The text of the plate in an image; an image that shows none gives a reading whose `is_plate` is False.
 
         Args:
           image: a path, a PIL image or an array, see `inputs.rgb_image`.
           layout: of the plate; detected if not given.
+          box, corners: of the plate where it does not fill the image, see `Region`.
 
         Raises:
           UserError: for what is no image, an unknown layout, and for weights without an OCR.
         """
-        return self.read_many([image], layout=layout)[0]
+        return self.read_many([image], layout=layout, box=box, corners=corners)[0]
 
-    def read_many(self, many: Iterable[ImageLike], *, layout: str | None = None) -> list[Reading]:
+    def read_many(
+        self, many: Iterable[ImageLike], *, layout: str | None = None, box: Box | None = None, corners: Corners | None = None
+    ) -> list[Reading]:
         """Each image read by itself, in batches; arguments and errors are those of `read`."""
         masks = self._masks(layout)
-        return [self._reading(one[None], masks, "log_probs") for one in self._log_probs(check_images("many", many))]
+        plates = PlateImages(check_images("many", many), Region(box, corners), self._model)
+        readings = [self._reading(one[None], masks, "log_probs") for one in self._log_probs(plates)]
+        return [judged(reading, reason) for reading, reason in zip(readings, plates.reasons(), strict=True)]
 
-    def read_track(self, frames: Iterable[ImageLike], *, layout: str | None = None, fusion: str = "log_probs") -> Reading:
+    def read_track(
+        self,
+        frames: Iterable[ImageLike],
+        *,
+        layout: str | None = None,
+        fusion: str = "log_probs",
+        box: Box | None = None,
+        corners: Corners | None = None,
+    ) -> Reading:
         """The text of one plate from several images of it.
 
         Args:
@@ -165,16 +190,22 @@ class Reader:
           layout: of the plate; detected if not given.
           fusion: the rule that makes one text of the frames', see `fusion.FUSIONS`. Probabilities are always those of the summed
             log-probabilities.
+          box, corners: of the plate in all frames alike, see `Region`.
 
         Raises:
           UserError: as `read`, for no frame, and for an unknown fusion.
         """
         self.check(layout=layout, fusion=fusion)
         masks = self._masks(layout)
-        log_probs = self._log_probs(check_images("frames", frames))
+        plates = PlateImages(check_images("frames", frames), Region(box, corners), self._model)
+        log_probs = self._log_probs(plates)
         if not len(log_probs):
             raise UserError("frames: none found; expected at least one image of the plate")
-        return self._reading(log_probs, masks, fusion)
+        return judged(self._reading(log_probs, masks, fusion), track_reason(plates.reasons()))
+
+    def shape_reason(self, image: RGB) -> str:
+        """Why an image has not the size and shape of one that a plate fills; empty where it may."""
+        return shape_reason(*image.shape[:2], self._model)
 
     def check(self, *, layout: str | None, fusion: str) -> None:
         """Raise UserError for an unknown layout or fusion, before anything is read."""

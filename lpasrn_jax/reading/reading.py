@@ -26,6 +26,8 @@ class Reading:
       runners_up: of each slot, the next (character, probability) pairs, the most probable first.
       frames: how many images it was read from.
       rejected: True if the confidence is below what was asked for: then the text is a guess.
+      is_plate: False if the image shows no plate that could be read: then the text means nothing.
+      reason: why not; empty for a plate.
     """
 
     text: str
@@ -35,6 +37,8 @@ class Reading:
     runners_up: tuple[tuple[tuple[str, float], ...], ...]
     frames: int
     rejected: bool
+    is_plate: bool = True
+    reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The reading in JSON's own types: the attributes by name, each slot an object with its character, probability and
@@ -53,6 +57,8 @@ class Reading:
 
     def __str__(self) -> str:
         guess = f"{self.text} {self.confidence:.1%}"
+        if not self.is_plate:
+            return f"no plate: {self.reason}"
         return f"unreadable (best guess: {guess})" if self.rejected else guess
 
 

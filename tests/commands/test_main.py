@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 
@@ -166,3 +167,31 @@ def test_ctrl_c_ends_a_command_quietly(weights, plate, monkeypatch, capsys):
     monkeypatch.setattr("lpasrn_jax.commands.read.load_reader", interrupted)
     assert run("read", "--checkpoint", weights, plate) == 130
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_no_plate_is_said_and_a_box_takes_the_plate_out(weights, tmp_path, rng, capsys):
+    photograph = tmp_path / "car.png"
+    pixels = rng.integers(0, 256, (96, 96, 3), np.uint8)
+    Image.fromarray(pixels).save(photograph)
+    assert run("read", "--checkpoint", weights, photograph) == 3
+    assert re.fullmatch(r".*car\.png  no plate: an image of 96 x 96 pixels has not the shape of .*\n", capsys.readouterr().out)
+    assert run("read", "--checkpoint", weights, photograph, "--json", "--box", "10,20,60,20") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["is_plate"]
+    assert record["text"] == lp.load(weights).read(pixels[20:40, 10:70]).text
+    corners = "9.5,19.5,69.5,19.5,69.5,39.5,9.5,39.5"
+    assert run("read", "--checkpoint", weights, photograph, "--json", "--corners", corners) == 0
+    assert json.loads(capsys.readouterr().out) == record
+    assert run("read", "--checkpoint", weights, photograph, "--box", "10,20,60") == 2
+    assert "'10,20,60' found; expected 4 numbers, separated by commas" in capsys.readouterr().err
+
+
+def test_enhance_makes_no_picture_of_a_whole_photograph(weights, tmp_path, rng, capsys):
+    photograph = tmp_path / "car.png"
+    Image.fromarray(rng.integers(0, 256, (96, 96, 3), np.uint8)).save(photograph)
+    assert run("enhance", "--checkpoint", weights, photograph, "-o", tmp_path / "out") == 1
+    assert "failed: car: no plate: an image of 96 x 96 pixels" in capsys.readouterr().err
+    assert not (tmp_path / "out/sr").exists()
+    assert run("enhance", "--checkpoint", weights, photograph, "-o", tmp_path / "box", "--box", "10,20,60,20") == 0
+    with Image.open(tmp_path / "box/sr/car.png") as picture:
+        assert picture.size == (120, 40)

@@ -1,0 +1,78 @@
+"""Whether an image shows a plate that can be read: by its size and shape, and by what the OCR sees in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from jaxtyping import UInt8
+
+from lpasrn_jax.frames import frame_array
+from lpasrn_jax.models.plate_model import PlateModel
+from lpasrn_jax.reading.inputs import ImageLike, rgb_image
+from lpasrn_jax.reading.reading import Reading
+from lpasrn_jax.reading.region import Region
+
+# Width over height of what may be a plate, over that of the images that the networks were trained on. A plate seen from the side
+# is nearly square in its crop; so are most photographs of whole cars.
+SHAPES = (0.4, 2.2)
+MIN_HEIGHT, MIN_SLOT_WIDTH = 7, 3  # pixels; characters that are smaller are three rows of dots
+
+RGB = UInt8[np.ndarray, "h w 3"]
+
+
+def shape_reason(height: int, width: int, model: PlateModel) -> str:
+    """Why an image of that many pixels is not one that a plate fills; empty where it may be."""
+    slots = model.plate_format.length
+    least = slots * MIN_SLOT_WIDTH
+    if height < MIN_HEIGHT or width < least:
+        return f"{width} x {height} pixels are too few for {slots} characters, which need {least} x {MIN_HEIGHT}"
+    trained = model.lr_size[1] / model.lr_size[0]
+    narrow, wide = (trained * factor for factor in SHAPES)
+    if not narrow <= width / height <= wide:
+        return (
+            f"an image of {width} x {height} pixels has not the shape of a plate, {narrow:.1f} to {wide:.1f} times as wide as "
+            "high; cut the plate out with a box or its corners"
+        )
+    return ""
+
+
+class PlateImages:
+    """Images on their way to the OCR. Iterated over once, it gives the plates in them and keeps what tells whether they are any.
+
+    Args:
+      images: as `Reader.read` takes them.
+      region: where in each of them the plate is.
+      model: that reads them.
+    """
+
+    def __init__(self, images: Iterable[ImageLike], region: Region, model: PlateModel):
+        self._images = images
+        self._region = region
+        self._model = model
+        self._sizes: list[tuple[int, int]] = []
+        self.fitted: list[RGB] = []  # at the size that the OCR sees
+
+    def __iter__(self) -> Iterator[RGB]:
+        for i, image in enumerate(self._images):
+            plate = self._region.cut(rgb_image(image, f"image {i}"), f"image {i}")
+            self._sizes.append(plate.shape[:2])
+            self.fitted.append(frame_array(plate, None, self._model.hr_size))
+            yield plate
+
+    def reasons(self) -> list[str]:
+        """Of each image, why it has not the size and shape of a plate; empty where it may."""
+        return [shape_reason(height, width, self._model) for height, width in self._sizes]
+
+
+def track_reason(reasons: Sequence[str]) -> str:
+    """Why a track is none of a plate: what speaks against most of its frames; empty where nothing does."""
+    against = [reason for reason in reasons if reason]
+    return statistics.mode(against) if 2 * len(against) > len(reasons) else ""
+
+
+def judged(reading: Reading, reason: str) -> Reading:
+    """The reading of an image that shows no plate, if there is a reason."""
+    return dataclasses.replace(reading, is_plate=False, reason=reason) if reason else reading
