@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sys
+from collections.abc import Iterator
 
 from lpasrn_jax.escape import printable
 
@@ -15,11 +18,35 @@ class UserError(ValueError):
     """
 
 
+FULL_DISK = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
+
+
+def full_disk(error: BaseException | None) -> str | None:
+    """The operating system's words if an error says that no more can be written, by itself or by what caused it."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
+            return FULL_DISK[error.errno]
+        for words in FULL_DISK.values():  # all that is left of the number in errors of native code
+            if words in str(error):
+                return words
+        error = error.__cause__ or error.__context__
+    return None
+
+
 @contextlib.contextmanager
-def one_line_errors():
-    """Inside it, a UserError ends the process with its message on stderr and exit code 2."""
+def one_line_errors() -> Iterator[None]:
+    """Inside it, a UserError or a full disk ends the process with one line on stderr and exit code 2."""
     try:
         yield
     except UserError as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
-        raise SystemExit(2) from None
+        message = str(error)
+    except Exception as error:
+        reason = full_disk(error)
+        if reason is None:
+            raise
+        path = getattr(error, "filename", None)
+        message = f"{f'{path}: ' if path else ''}{reason}; make room, then give the same command again"
+    else:
+        return
+    print(f"error: {printable(message)}", file=sys.stderr)
+    raise SystemExit(2)

@@ -11,12 +11,15 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.signals import block_signals
 
 DATA_AXIS = "data"
 
 
 def restart_with_huge_pages() -> None:
-    """Start this command again with its memory in huge pages, unless GLIBC_TUNABLES is set, as it is after the restart.
+    """Start this script again with its memory in huge pages, unless GLIBC_TUNABLES is set, as it is after the restart.
+
+    The script must begin with `exit_on_signals`: SIGINT and SIGTERM wait until then.
 
     XLA maps its temporaries anew at each step, on a CPU hundreds of megabytes. Faulting them in by pages of 4 KiB takes a quarter
     of a training step, and glibc's malloc asks for larger ones only if the variable is set when the process starts.
@@ -26,6 +29,7 @@ def restart_with_huge_pages() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+    block_signals()  # their handlers end here; the script sets them anew as it begins
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 

@@ -10,17 +10,19 @@ import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # a config imports configs.base
 
-from tqdm import tqdm
-
-from lpasrn_jax import runtime
-from lpasrn_jax.commands.inspect_data import inspect_data
-from lpasrn_jax.commands.training_flags import load_config, split_overrides
 from lpasrn_jax.errors import one_line_errors
+from lpasrn_jax.signals import exit_on_signals
 
 CONFIG = pathlib.Path(__file__).resolve().parents[1] / "configs" / "stage1.py"
 
 
 def main():
+    from tqdm import tqdm
+
+    from lpasrn_jax import runtime
+    from lpasrn_jax.commands.inspect_data import inspect_data
+    from lpasrn_jax.commands.training_flags import load_config, split_overrides
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-root", required=True, help="folder of tracks")
     parser.add_argument("--out", required=True, help="the folder to write into")
@@ -49,4 +51,5 @@ def main():
 
 
 if __name__ == "__main__":
+    exit_on_signals()
     main()

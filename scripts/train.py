@@ -9,24 +9,31 @@ import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # a config imports configs.base
 
-from absl import app, flags
-
-from lpasrn_jax.commands import training_flags
 from lpasrn_jax.errors import one_line_errors
-
-FLAGS = flags.FLAGS
-training_flags.define_config()
-training_flags.define_run()
-flags.adopt_module_key_flags(training_flags)  # --help shows them
+from lpasrn_jax.signals import exit_on_signals
 
 
-def main(_):
+def main():
+    from absl import app, flags
+
+    from lpasrn_jax.commands import training_flags
+
+    training_flags.define_config()
+    training_flags.define_run()
+    flags.adopt_module_key_flags(training_flags)  # --help shows them
+    app.run(train, flags_parser=training_flags.parse_flags)
+
+
+def train(_):
+    from lpasrn_jax.commands import training_flags
+
     port = training_flags.start_run()
     from lpasrn_jax.training.loop import train_and_evaluate  # takes seconds: a mistake in the command is told before
 
-    train_and_evaluate(FLAGS.config, FLAGS.workdir, tensorboard_port=port)
+    train_and_evaluate(training_flags.FLAGS.config, training_flags.FLAGS.workdir, tensorboard_port=port)
 
 
 if __name__ == "__main__":
+    exit_on_signals()
     with one_line_errors():
-        app.run(main, flags_parser=training_flags.parse_flags)
+        main()

@@ -188,9 +188,11 @@ def test_sigterm_stops_all_stages_and_the_same_command_continues(stopped_run):
 
 def test_the_stages_run_in_turn_and_the_last_one_is_the_best(stopped_run):
     assert os.readlink(stopped_run.workdir / "best") == "hard_mining/best"
-    names = ["pretrain", "warmup", "lcofl", "finetune", "hard_mining"]
-    for i, name in enumerate(names):
-        assert load_checkpoint(stopped_run.workdir / name / "last").config["lineage"] == names[: i + 1]
+    led = []
+    for name in ("pretrain", "warmup", "lcofl", "finetune", "hard_mining"):
+        last, best = (load_checkpoint(stopped_run.workdir / name / link) for link in ("last", "best"))
+        assert last.config["lineage"] == [*led, name]
+        led = best.config["lineage"]
 
 
 def test_a_stage_without_the_one_before_names_the_command_that_comes_first(tracks_root, tfds_dir, tmp_path):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import contextlib
 import json
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import cv2
@@ -14,9 +13,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lpasrn_jax import images
+from lpasrn_jax.commands.readings_table import ReadingsTable
 from lpasrn_jax.commands.sources import Source, Sources, source_image
-from lpasrn_jax.errors import UserError
-from lpasrn_jax.escape import csv_cell, printable, storable
+from lpasrn_jax.errors import UserError, full_disk
+from lpasrn_jax.escape import printable, storable
 from lpasrn_jax.frames import frame_array
 from lpasrn_jax.pictures import image_grid
 from lpasrn_jax.reading.reader import Reader
@@ -50,7 +50,8 @@ def enhance_files(
     """Write SR images and readings of all sources below a folder; one that fails is noted, and the others go on.
 
     `sr/NAME.png` are the SR images and `compare/NAME.png` the same beside LR and bicubic; `readings.csv` and `readings.json` hold
-    what was read, `submission.txt` a line `track_00001,ABC1234;0.9876` a track. Each file is there whole or not at all.
+    what was read, `submission.txt` a line `track_00001,ABC1234;0.9876` per track. Each file is there whole or not at all, but for
+    `readings.csv`, to which each plate's line is added when it has been read.
 
     Args:
       reader: with a generator, an OCR, or both.
@@ -64,48 +65,68 @@ def enhance_files(
       progress: wraps the iteration, as `tqdm` does.
 
     Raises:
-      UserError: for a file that exists, unless `force`; for a folder that cannot be written; for an unknown layout or fusion.
+      UserError: for a file that exists, unless `force`; for a folder that cannot be written, or a full disk; for an unknown
+        layout or fusion.
     """
     reader.check(layout=layout, fusion=fusion)
     if not force:
         _refuse_to_overwrite(out, sources, compare)
     found = Enhanced({}, list(sources.left_out))
-    try:
-        for source in progress(sources.plates):
-            try:
-                _enhance_one(reader, source, out, region, layout, fusion, compare, found.readings)
-            except UserError as error:
-                found.failed.append((source.name, str(error)))
-            except OSError as error:
-                found.failed.append((source.name, f"cannot be written: {error.strerror}"))
-    finally:  # also of what was done before Ctrl-C
-        _write_readings(out, found, reader, sources.are_tracks)
+    with _cannot_be_written(out), contextlib.ExitStack() as opened:
+        table = opened.enter_context(ReadingsTable(out / READINGS_CSV, reader.plate_format.length)) if reader.reads else None
+        try:
+            for source in progress(sources.plates):
+                try:
+                    lr = _lr_images(reader, source, region)
+                    if table:
+                        reading = reader.read_track(lr.values(), layout=layout, fusion=fusion)
+                        found.readings[source.name] = reading
+                        table.add(source.name, reading)
+                    _enhance_one(reader, lr, out, compare, found.readings.get(source.name))
+                except UserError as error:
+                    found.failed.append((source.name, str(error)))
+                except OSError as error:
+                    if full_disk(error):
+                        raise
+                    found.failed.append((source.name, f"cannot be written: {error.strerror}"))
+        finally:  # also of what was done before Ctrl-C
+            _write_readings(out, found, reader, sources.are_tracks)
     return found
 
 
-def _enhance_one(
-    reader: Reader,
-    source: Source,
-    out: pathlib.Path,
-    region: Region | None,
-    layout: str | None,
-    fusion: str,
-    compare: bool,
-    readings: dict[str, Reading],
-) -> None:
+@contextlib.contextmanager
+def _cannot_be_written(out: pathlib.Path) -> Iterator[None]:
+    """Inside it, what the operating system says about the folder is a UserError."""
+    try:
+        yield
+    except OSError as error:
+        advice = f"what was read until then is in {READINGS_CSV}; make room" if full_disk(error) else "choose a folder that can"
+        raise UserError(f"--out={out}: cannot be written ({error.strerror}); {advice}") from error
+
+
+def _lr_images(reader: Reader, source: Source, region: Region | None) -> dict[str, UInt8[np.ndarray, "h w 3"]]:
+    """The images of a plate by name, refused if one has not the shape of a plate."""
     lr = {name: source_image(image, reader.lr_size, region) for name, image in source.images.items()}
     for name, image in lr.items():
         if reason := reader.shape_reason(image):
             raise UserError(f"{name}: no plate: {reason}" if len(lr) > 1 else f"no plate: {reason}")
-    if reader.reads:
-        readings[source.name] = reader.read_track(lr.values(), layout=layout, fusion=fusion)
+    return lr
+
+
+def _enhance_one(
+    reader: Reader,
+    lr: dict[str, UInt8[np.ndarray, "h w 3"]],
+    out: pathlib.Path,
+    compare: bool,
+    reading: Reading | None,
+) -> None:
     if not reader.enhances:
         return
     for name, image in lr.items():
         sr = reader.enhance(image)
         _write_png(out / "sr" / f"{name}.png", sr)
         if compare:
-            _write_png(out / "compare" / f"{name}.png", _comparison(image, sr, reader.scale, readings.get(source.name)))
+            _write_png(out / "compare" / f"{name}.png", _comparison(image, sr, reader.scale, reading))
 
 
 def _comparison(
@@ -145,34 +166,9 @@ def _write_readings(out: pathlib.Path, found: Enhanced, reader: Reader, are_trac
         "readings": [{"name": storable(name), **reading.to_dict()} for name, reading in found.readings.items()],
         "failed": [{"name": storable(name), "reason": storable(reason)} for name, reason in found.failed],
     }
-    try:
-        write_atomically(out / READINGS_JSON, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
-        if reader.reads:
-            write_atomically(out / READINGS_CSV, _csv(found.readings, reader.plate_format.length).encode())
-        if reader.reads and are_tracks:
-            write_atomically(out / SUBMISSION, _submission(found.readings).encode())
-    except OSError as error:
-        raise UserError(f"--out={out}: cannot be written ({error.strerror}); choose a folder that can") from error
-
-
-def _csv(readings: dict[str, Reading], slots: int) -> str:
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    header = ["name", "text", "confidence", "rejected", "is_plate", "layout", "frames"]
-    writer.writerow([*header, *(f"probability_{k + 1}" for k in range(slots))])
-    for name, reading in readings.items():
-        text, layout = csv_cell(reading.text), csv_cell(reading.layout)
-        row = [
-            csv_cell(name),
-            text,
-            f"{reading.confidence:.6f}",
-            int(reading.rejected),
-            int(reading.is_plate),
-            layout,
-            reading.frames,
-        ]
-        writer.writerow([*row, *(f"{probability:.6f}" for _, probability in reading.slots)])
-    return table.getvalue()
+    write_atomically(out / READINGS_JSON, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
+    if reader.reads and are_tracks:
+        write_atomically(out / SUBMISSION, _submission(found.readings).encode())
 
 
 def _submission(readings: dict[str, Reading]) -> str:

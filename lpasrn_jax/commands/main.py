@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -65,6 +66,7 @@ def run_command(name: str, arguments: Sequence[str] | None = None, prog: str | N
       prog: what its help calls it.
     """
     command = COMMANDS[name]
+    before = signal.signal(signal.SIGTERM, _end)
     with one_line_errors():
         try:
             module = importlib.import_module(command.module)
@@ -81,7 +83,14 @@ def run_command(name: str, arguments: Sequence[str] | None = None, prog: str | N
             code = 1
         except KeyboardInterrupt:
             code = STOPPED
+        finally:
+            signal.signal(signal.SIGTERM, before)
     raise SystemExit(code or 0)
+
+
+def _end(number: int, _) -> None:
+    """SIGTERM ends a command as Ctrl-C does, without half-written files; the exit code is the shell's for it."""
+    raise SystemExit(128 + number)
 
 
 def _missing(name: str, command: Command, error: ModuleNotFoundError) -> str:

@@ -14,6 +14,7 @@ from lpasrn_jax.reading.reading import slot_probabilities
 from lpasrn_jax.weights.bundle import Calibration
 
 TEMPERATURES = (0.25, 16.0)  # the range in which one is looked for
+AT_BOUND = 1e-3  # relative distance from an end of a range at which the minimiser has stopped there for want of a minimum
 SURE = 1 - 1e-9  # confidence is kept within [1 - SURE, SURE], so that one wrong reading has a finite loss
 
 LogProbs = Float[np.ndarray, "t f k v"]
@@ -54,7 +55,7 @@ def confidence(readings: Readings, layout_masks: Masks, calibration: Calibration
     return np.take_along_axis(probabilities, readings.classes[..., None], axis=-1)[..., 0].prod(axis=-1)
 
 
-def fit_calibration(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> Calibration:
+def fit_calibration(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> Calibration | None:
     """The calibration under which it is most likely that just those readings are right that are.
 
     The temperature is found on single frames, then the correlation on whole tracks. Both maximise the likelihood of "this text is
@@ -64,6 +65,10 @@ def fit_calibration(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> Ca
     Args:
       log_probs: slot log-probabilities of all f frames of t tracks.
       text: of the tracks, as class indices.
+
+    Returns:
+      None if it failed: the likelihood still grew at an end of the temperatures' range or at correlation 1, as where all readings
+      are right or all are wrong. Correlation 0, frames that err independently, is an end and a finding.
     """
 
     def loss(readings: Readings, calibration: Calibration) -> float:
@@ -73,7 +78,10 @@ def fit_calibration(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> Ca
     frames = read_groups(log_probs, text, layout_masks, count=1)
     temperature = float(np.exp(_least(lambda log_t: loss(frames, Calibration(np.exp(log_t), 0.0)), *np.log(TEMPERATURES))))
     tracks = read_groups(log_probs, text, layout_masks, count=log_probs.shape[1])
-    return Calibration(temperature, _least(lambda rho: loss(tracks, Calibration(temperature, rho)), 0.0, 1.0))
+    correlation = _least(lambda rho: loss(tracks, Calibration(temperature, rho)), 0.0, 1.0)
+    low, high = TEMPERATURES
+    inside = low * (1 + AT_BOUND) < temperature < high * (1 - AT_BOUND) and correlation < 1 - AT_BOUND
+    return Calibration(temperature, correlation) if inside else None
 
 
 def _least(loss: Callable[[float], float], low: float, high: float) -> float:

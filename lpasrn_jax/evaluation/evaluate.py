@@ -14,7 +14,7 @@ from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.evaluation import report, strangers, summary
 from lpasrn_jax.evaluation.judge import Judge
-from lpasrn_jax.weights.bundle import Bundle, Calibration
+from lpasrn_jax.weights.bundle import Bundle
 from lpasrn_jax.weights.load import load_weights
 
 SPLITS = ("all", "train", "val")
@@ -63,18 +63,21 @@ def evaluate(
     if baseline and judged.slots:
         judged.slots["baseline"] = _baseline_slots(baseline, bundle, reader)
     read = summary.slot_texts(judged, reader.plate_format)
-    calibration = bundle.calibration or Calibration()
     found = {
         "checkpoint": str(checkpoint),
         "step": bundle.about.get("step"),
-        "stages": _stages(bundle.config),
+        "stages": list(bundle.config.get("lineage", ())),
+        "note": bundle.about.get("note", ""),
         "baseline": baseline or None,
         "data_root": str(data_root),
         "split": split,
         "tracks": len(reader.source),
         "frames": pipeline.num_examples(reader),
-        **summary.summarize(judged, read, reader.plate_format, reader.scenarios, calibration),
+        **summary.summarize(judged, read, reader.plate_format, reader.scenarios, bundle.calibration),
     }
+    if read:
+        found["calibration_failed"] = bundle.about.get("calibrated") is False
+        found["calibration_plates"] = calibration_plates(bundle.config["data"], data_root, split)
     if with_strangers:
         found["strangers"] = strangers.judge_images(judge, reader, judged)
     rows = report.rows_to_show(judged, read)
@@ -119,10 +122,14 @@ def _other_metrics(path: str) -> dict[str, Any]:
     return found
 
 
-def _stages(config: Mapping[str, Any]) -> list[str]:
-    """The names of the stages that led to a checkpoint, its own last; none for weights from elsewhere."""
-    own = [config["stage"]["name"]] if "stage" in config else []
-    return list(config.get("lineage", own))
+def calibration_plates(data: Mapping[str, Any], data_root: str, split: str) -> str:
+    """Whether the plates that a calibration was fitted on, training's validation split, are `judged`, or `other` ones than those
+    are; `unknown` if the weights don't tell where they were, or it is no longer there."""
+    root = data.get("root")
+    if not isinstance(root, str) or not pathlib.Path(root).is_dir():
+        return "unknown"
+    same = pathlib.Path(root).samefile(data_root)
+    return "judged" if same and split != "train" else "other"
 
 
 def _reader(bundle: Bundle, data_root: str, split: str, tfds_dir: str) -> pipeline.FramePairReader:

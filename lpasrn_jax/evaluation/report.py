@@ -48,10 +48,16 @@ sum of the frames' log-probabilities; hc: the most confident frame; mv: the text
 frames, place by place."""
 
 CONFIDENCE_DEFINITIONS = """\
-The probability of the whole text, at temperature {temperature:.3f} and frame correlation {frame_correlation:.3f}, which training
-found on its validation frames. Gap: mean confidence of right readings minus that of wrong ones. Calibration error: mean distance
+{calibration} Gap: mean confidence of right readings minus that of wrong ones. Calibration error: mean distance
 of confidence and share right over ten bins of equal width. Coverage: the largest share of readings that can be accepted, the
 most confident first, with 1 % of them wrong."""
+
+
+CALIBRATION_PLATES = {
+    "judged": "These plates are judged here too, so the calibration is shown to be better than it is.",
+    "other": "None of these is judged here.",
+    "unknown": "The weights do not tell whether these are judged here.",
+}
 
 
 def write_report(
@@ -134,6 +140,8 @@ def _subject(found: Mapping[str, Any]) -> str:
     if stages:
         count = COUNTS[len(stages) - 1] if len(stages) <= len(COUNTS) else len(stages)
         subject += f"\nTrained in {count} stage{'s' if len(stages) > 1 else ''}: {', '.join(stages)}."
+    if found["note"]:
+        subject += f"\nOf the weights: {found['note']}"
     if "baseline" in found.get("char_acc", {}):
         subject += f"\nBaseline: bicubic images, read by the OCR `{found['baseline']}`, which was trained on such."
     return subject
@@ -177,10 +185,20 @@ def _tracks_part(found: Mapping[str, Any]) -> list[str]:
 def _confidence_part(found: Mapping[str, Any]) -> list[str]:
     return [
         "## Confidence",
-        CONFIDENCE_DEFINITIONS.format(**found["calibration"]),
+        CONFIDENCE_DEFINITIONS.format(calibration=_calibration(found)),
         tables.confidence_table(found["confidence"]),
         f"![Reliability diagrams]({RELIABILITY})",
     ]
+
+
+def _calibration(found: Mapping[str, Any]) -> str:
+    """What the confidence is, and what it was calibrated with."""
+    if found["calibration"] is None:
+        why = "its fit failed in training, where it ended at a bound" if found["calibration_failed"] else "the weights have none"
+        return f"The probability of the whole text, as the network has it: no calibration, for {why}."
+    fitted = "temperature {temperature:.3f} and frame correlation {frame_correlation:.3f}".format(**found["calibration"])
+    plates = CALIBRATION_PLATES[found["calibration_plates"]]
+    return f"The probability of the whole text, at {fitted}, fitted in training on its validation plates. {plates}"
 
 
 def _pictures_part(found: Mapping[str, Any], rows: int) -> list[str]:

@@ -39,7 +39,7 @@ def summarize(
     read: Mapping[str, Int[np.ndarray, "n k"]],
     plate_format: PlateFormat,
     scenarios: Sequence[str],
-    calibrated: Calibration,
+    calibrated: Calibration | None,
 ) -> dict[str, Any]:
     """All figures by name, ready for JSON.
 
@@ -47,7 +47,7 @@ def summarize(
       judged: every frame, five a track.
       read: its texts by kind of image, as `slot_texts` gives them; empty without an OCR.
       scenarios: the names behind `judged.scenario`.
-      calibrated: the calibration of the weights.
+      calibrated: the calibration of the weights; None to judge the network's own probabilities.
     """
     truth = [plate_format.decode(text) for text in judged.text]
     values = frame_values(judged, read, plate_format, truth)
@@ -66,8 +66,9 @@ def summarize(
     found["track_acc_by_kind"] = {k: track_accuracy(judged, k, "log_probs", masks) for k in KINDS if k in read}
     found["by_layout"] = _groups(judged, values, judged.layout, plate_format.layout_names, kind, masks)
     found["by_scenario"] = _groups(judged, values, judged.scenario, scenarios, kind, masks)
-    found["calibration"] = calibrated._asdict()
-    found["confidence"] = {str(count): _confidence(judged, kind, count, masks, calibrated) for count in (1, FRAMES)}
+    found["calibration"] = calibrated and calibrated._asdict()
+    honest = calibrated or Calibration()
+    found["confidence"] = {str(count): _confidence(judged, kind, count, masks, honest) for count in (1, FRAMES)}
     found["confusions"] = confusions(judged.text, read[kind], plate_format.alphabet)
     return found
 

@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 
 from lpasrn_jax.errors import UserError
 
+PARTIAL = ".partial-"  # begins the name of a track's folder until all of it is written
 _CORNERS = ("top-left", "top-right", "bottom-right", "bottom-left")
 Plan = TypeVar("Plan")
 
@@ -30,7 +31,7 @@ def prepare_root(root: pathlib.Path, *, overwrite: bool) -> None:
         raise UserError(f"{root} is a file; expected a folder for the tracks")
     root.mkdir(parents=True, exist_ok=True)
     if overwrite:
-        for folder in sorted(root.glob("*/*/track_*")):
+        for folder in sorted((*root.glob("*/*/track_*"), *root.glob(f"*/*/{PARTIAL}*"))):
             shutil.rmtree(folder)
     elif any(root.iterdir()):
         raise UserError(f"{root} is not empty; give another folder, or ask for its tracks to be replaced (overwrite)")
@@ -46,7 +47,11 @@ def write_all(
     # spawn: a forked child would inherit the threads of JAX and OpenCV in whatever state they are.
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        _drain(pool.map(write, plans, chunksize=4), progress)
+        try:
+            _drain(pool.map(write, plans, chunksize=4), progress)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # one full disk is enough
+            raise
 
 
 def check_workers(workers: int) -> None:
@@ -56,10 +61,18 @@ def check_workers(workers: int) -> None:
 
 
 def write_files(folder: pathlib.Path, files: Iterator[tuple[str, bytes]]) -> None:
-    """Writes a track's files, given as names and contents, into a new folder."""
-    folder.mkdir(parents=True)
-    for name, content in files:
-        (folder / name).write_bytes(content)
+    """Writes a track's files, given as names and contents, into a new folder, which is there whole or not at all."""
+    partial = folder.with_name(f"{PARTIAL}{folder.name}")
+    partial.mkdir(parents=True)
+    try:
+        for name, content in files:
+            (partial / name).write_bytes(content)
+        partial.rename(folder)
+    except BaseException as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if isinstance(error, OSError):  # that of a full disk names no file
+            raise OSError(error.errno, error.strerror, str(folder)) from error
+        raise
 
 
 def encode_frame(frame: UInt8[np.ndarray, "h w 3"], extension: str, quality: int = 97) -> bytes:

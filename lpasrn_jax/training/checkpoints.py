@@ -1,11 +1,13 @@
 """Orbax checkpoints of a run: everything that continuing needs, saved in the background, the best and the last kept.
 
 A checkpoint of step N lies in `checkpoints/N` and has the items that `lpasrn_jax.weights.orbax` names; `best` and `last` beside
-`checkpoints` are links to two of them.
+`checkpoints` are links to two of them. A link moves once its new checkpoint is whole, and the old checkpoint is removed after
+that, so that both lead to whole checkpoints at every moment, whenever the process is killed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -18,11 +20,12 @@ import jax
 import ml_collections
 import orbax.checkpoint as ocp
 from grain.checkpoint import CheckpointRestore, CheckpointSave
-from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.training.hard_mining import HardExampleMiner
 from lpasrn_jax.training.state import TrainState
+
+REMOVED = ".removed"  # where a checkpoint is moved before its files are deleted, so that none is ever half there
 
 
 class Progress(TypedDict):
@@ -31,12 +34,14 @@ class Progress(TypedDict):
     best: the scores of the best validation so far, as `train.best_metrics` lists them; None before the first.
     stale: validations since.
     finished: whether the stage has come to its end.
+    stopped: whether the process was told to stop there.
     lineage: the names of the stages that led here, this one last.
     """
 
     best: list[float] | None
     stale: int
     finished: bool
+    stopped: bool
     lineage: list[str]
 
 
@@ -53,29 +58,28 @@ class Checkpoints:
         self._directory = directory
         self._best_metrics = tuple(config.train.best_metrics)
         self._config = config.to_dict()
+        self._validated = False  # whether this process has saved a checkpoint with metrics
         if jax.process_index() == 0:  # Orbax would do it in the background, and trip over a process that ends meanwhile
             for remains in directory.glob(f"checkpoints/*{ocp.utils.TMP_DIR_SUFFIX}*"):
                 shutil.rmtree(remains)
         self._manager = ocp.CheckpointManager(
             directory / "checkpoints",
-            options=ocp.CheckpointManagerOptions(
-                best_fn=self.ranking,
-                preservation_policy=AnyPreservationPolicy(
-                    [LatestN(n=1), BestN(get_metric_fn=self.ranking, n=1, keep_checkpoints_without_metrics=False)]
-                ),
-            ),
+            # Orbax would remove old checkpoints before the links have moved: it is told when to, in `wait`.
+            options=ocp.CheckpointManagerOptions(best_fn=self.ranking, todelete_subdir=REMOVED),
         )
         self.wait()
 
     def __enter__(self) -> Checkpoints:
         return self
 
-    def __exit__(self, *_) -> None:
-        self.wait()
-        self._manager.close()
+    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+        # What was being saved when the run failed may fail for the same reason, which the run has already said.
+        for end in (self.wait, self._manager.close):
+            with contextlib.nullcontext() if kind is None else contextlib.suppress(Exception):
+                end()
 
     def ranking(self, metrics: Mapping[str, float]) -> list[float]:
-        """What the best checkpoint has most of: compare them as lists.
+        """Sort key for choosing the best checkpoint.
 
         Raises:
           UserError: for a metric that this stage's validation does not have.
@@ -90,6 +94,9 @@ class Checkpoints:
     def latest_step(self) -> int | None:
         return self._manager.latest_step()
 
+    def best_step(self) -> int | None:
+        return self._manager.best_step()
+
     def save(
         self,
         state: TrainState,
@@ -98,25 +105,27 @@ class Checkpoints:
         miner: HardExampleMiner | None = None,
         metrics: Mapping[str, float] | None = None,
     ) -> None:
-        """Start saving; a step that is already saved is left alone. `metrics` is None for a save between validations."""
+        """Start saving; a step that is already saved is left alone. `metrics` is None for a save between validations.
+
+        What goes wrong in the background, such as a full disk, is raised by the next call that saves or waits.
+        """
         step = int(state.step)
         if step in self._manager.all_steps():
             return
         self.wait()
         mining = {"miner": ocp.args.StandardSave(miner.state())} if miner else {}
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                params=ocp.args.StandardSave(state.params),
-                ema=ocp.args.StandardSave(state.ema),
-                optimizer=ocp.args.StandardSave(_optimizer_item(state)),
-                data=CheckpointSave(iterator),
-                progress=ocp.args.JsonSave(dict(progress)),
-                config=ocp.args.JsonSave({**self._config, "lineage": progress["lineage"]}),
-                **mining,
-            ),
-            metrics=None if metrics is None else dict(metrics),
+        lineage = progress["lineage"] if step else progress["lineage"][:-1]  # what a stage starts with is not its own work
+        items = ocp.args.Composite(
+            params=ocp.args.StandardSave(state.params),
+            ema=ocp.args.StandardSave(state.ema),
+            optimizer=ocp.args.StandardSave(_optimizer_item(state)),
+            data=CheckpointSave(iterator),
+            progress=ocp.args.JsonSave(dict(progress)),
+            config=ocp.args.JsonSave({**self._config, "lineage": lineage}),
+            **mining,
         )
+        self._manager.save(step, args=items, metrics=None if metrics is None else dict(metrics))
+        self._validated = self._validated or metrics is not None
 
     def restore(self, state: TrainState, iterator: grain.DatasetIterator) -> tuple[TrainState, Progress]:
         """The last checkpoint, on the devices that `state`'s shardings name; `iterator` is set to where it was.
@@ -153,21 +162,31 @@ class Checkpoints:
         miner.set_state(self._manager.restore(self._manager.latest_step(), args=item).miner)
 
     def wait(self) -> None:
-        """Block until what was saved is on disk."""
+        """Block until what was saved is on disk; of the checkpoints, the best and the last are kept."""
         self._manager.wait_until_finished()
         self.update_links()
+        for step in {*self._manager.all_steps()} - {self._manager.latest_step(), self._manager.best_step()}:
+            self._manager.delete(step)
+        if jax.process_index() == 0:
+            shutil.rmtree(self._directory / "checkpoints" / REMOVED, ignore_errors=True)
 
     def update_links(self) -> None:
-        """Let `best` and `last` point at their checkpoints, unless one is still being written."""
+        """Let `best` and `last` lead to their checkpoints, and the run's `best` to this stage's, unless one is being written."""
         if jax.process_index() != 0 or self._manager.is_saving_in_progress():
             return
         for name, step in (("last", self._manager.latest_step()), ("best", self._manager.best_step())):
-            if step is not None:
-                link(self._directory / name, pathlib.Path("checkpoints") / str(step))
+            target = pathlib.Path("checkpoints") / str(step)
+            if (self._directory / target).is_dir():  # Orbax counts one whose saving has failed until it is waited for
+                link(self._directory / name, target)
+        best, run_best = self._directory / "best", self._directory.parent / "best"
+        if best.exists() and (self._validated or not run_best.exists()):
+            link(run_best, pathlib.Path(self._directory.name) / "best")
 
 
 def link(path: pathlib.Path, target: pathlib.Path) -> None:
     """Make `path` a symbolic link to `target` in one atomic change."""
+    if path.is_symlink() and path.readlink() == target:
+        return
     fresh = path.with_name(f".{path.name}")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)

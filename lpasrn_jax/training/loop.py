@@ -5,9 +5,10 @@ What is trained, on which losses and for how long is the config's matter.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import grain
@@ -17,6 +18,7 @@ import optax
 
 from lpasrn_jax import runtime
 from lpasrn_jax.data.lp_tracks import PreparedTracks
+from lpasrn_jax.errors import UserError, full_disk
 from lpasrn_jax.losses import compose
 from lpasrn_jax.models import PlateModel
 from lpasrn_jax.training import batches, optim, stages, steps
@@ -27,6 +29,7 @@ from lpasrn_jax.training.reporting import Reporter
 from lpasrn_jax.training.state import Params, Trained, TrainState, create_state
 from lpasrn_jax.training.stop import StopRequest
 from lpasrn_jax.training.validation import Validation
+from lpasrn_jax.weights.load import no_improvement
 
 
 class Job(NamedTuple):
@@ -58,20 +61,34 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, tenso
     Raises:
       UserError: for a config, data or folder that can't be used, and for a loss that is no longer finite.
     """
-    job = _prepare(config, workdir)
-    with Checkpoints(job.directory, config) as checkpoints, StopRequest() as stop:
-        state, train_batches, progress = _begin(job, checkpoints)
-        first_step = int(state.step)
-        num_steps = max(config.stage.epochs * job.steps_per_epoch, first_step)  # fewer epochs than are done: it is finished
-        with Reporter(job.directory, first_step, num_steps, tensorboard_port) as reporter:
-            return _train(job, state, train_batches, progress, num_steps, checkpoints, reporter, stop)
-
-
-def _prepare(config: ml_collections.ConfigDict, workdir: str) -> Job:
     compose.check_components(config.stage)
     model = PlateModel.from_config(config, config.stage.networks)
     trained = optim.trained_params(model.shapes(), config.stage.frozen)
-    directory = stages.open_stage(workdir, config)
+    with stages.open_stage(workdir, config) as directory, _full_disk_in_one_line(directory):
+        job = _prepare(config, directory, model, trained)
+        with StopRequest() as stop, Checkpoints(directory, config) as checkpoints:  # a signal waits for the last one to be saved
+            state, train_batches, progress = _begin(job, checkpoints)
+            first_step = int(state.step)
+            num_steps = max(config.stage.epochs * job.steps_per_epoch, first_step)  # fewer epochs than are done: it is finished
+            with Reporter(directory, first_step, num_steps, tensorboard_port) as reporter:
+                return _train(job, state, train_batches, progress, num_steps, checkpoints, reporter, stop)
+
+
+@contextlib.contextmanager
+def _full_disk_in_one_line(directory: pathlib.Path) -> Iterator[None]:
+    """Inside it a full disk is a UserError, whatever the library that met it makes of it."""
+    try:
+        yield
+    except Exception as error:
+        reason = full_disk(error)
+        if reason is None:
+            raise
+        raise UserError(
+            f"{directory}: {reason}; the last whole checkpoint is kept: make room, then run the same command again"
+        ) from error
+
+
+def _prepare(config: ml_collections.ConfigDict, directory: pathlib.Path, model: PlateModel, trained: Trained) -> Job:
     tracks = batches.prepare_tracks(model, config)
     steps_per_epoch = batches.steps_per_epoch(tracks, config)
     schedule = optim.create_schedule(config.stage, steps_per_epoch)
@@ -95,7 +112,7 @@ def _begin(job: Job, checkpoints: Checkpoints) -> tuple[TrainState, grain.Datase
         start = initial_params(job.model, job.trained, job.config, job.directory.parent)
         state = jax.jit(state_of, out_shardings=everywhere)(jax.device_put(start.params, everywhere))
         lineage = [*start.lineage, job.config.stage.name]
-        return state, _training_batches(job), {"best": None, "stale": 0, "finished": False, "lineage": lineage}
+        return state, _training_batches(job), {"best": None, "stale": 0, "finished": False, "stopped": False, "lineage": lineage}
     shapes = jax.eval_shape(lambda: state_of(job.model.init(jax.random.key(0))))
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere), shapes)
     if job.miner:
@@ -126,17 +143,21 @@ def _train(
     validation = Validation(job.model, job.tracks, config, job.mesh)
     first_step, resumed = int(state.step), progress["best"] is not None
     for step in range(first_step, num_steps + 1):
-        epoch, into_epoch = divmod(step, job.steps_per_epoch)
-        if into_epoch == 0 and epoch % config.train.validate_every_epochs == 0 and not (resumed and step == first_step):
+        epoch, scores = step // job.steps_per_epoch, None
+        if _validates(step, job, num_steps) and not (resumed and step == first_step):
             scores, pictures = validation(state.model)
             progress = _after_validation(progress, checkpoints.ranking(scores))
             reporter.validation(step, scores, pictures, note="best so far" if progress["stale"] == 0 else "")
-            checkpoints.save(state, train_batches, progress, miner, scores)
-        stopping = stop.at(step)
-        progress["finished"] = not stopping and (step == num_steps or progress["stale"] >= config.train.early_stop)
-        if stopping or progress["finished"]:
+        progress["finished"] = step == num_steps or progress["stale"] >= config.train.early_stop
+        progress["stopped"] = stop.at(step)
+        ends = progress["finished"] or progress["stopped"]
+        if ends:
             _take_notes(reporter, job, step)
-            checkpoints.save(state, train_batches, progress, miner)
+        if ends or scores is not None:
+            checkpoints.save(state, train_batches, progress, miner, scores)
+        if ends:
+            if progress["finished"] and checkpoints.best_step() == 0:
+                reporter.say(no_improvement(progress["lineage"]))
             break
         state, metrics, readings = train_step(state, batches.on_devices(next(train_batches), job.mesh))
         reporter.step(step + 1, metrics, readings if miner else {})
@@ -153,6 +174,12 @@ def _train(
             checkpoints.update_links()
     train_batches.close()
     return progress
+
+
+def _validates(step: int, job: Job, num_steps: int) -> bool:
+    """Whether a step is the end of an epoch that is validated; the last one always is."""
+    epoch, into_epoch = divmod(step, job.steps_per_epoch)
+    return into_epoch == 0 and (epoch % job.config.train.validate_every_epochs == 0 or step == num_steps)
 
 
 def _compiled_steps(job: Job):

@@ -99,6 +99,10 @@ class Reporter:
         shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         self._bar.write(f"step {step}: {shown}  {note}")
 
+    def say(self, line: str) -> None:
+        """Print a line above the progress bar."""
+        self._bar.write(line)
+
 
 def check_finite(step: int, metrics: Mapping[str, float]) -> None:
     """Raise NonFiniteLossError for the first value that is NaN or infinite; loss terms are looked at before what they make."""

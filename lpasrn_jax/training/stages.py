@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
+import filelock
 import jax
 import ml_collections
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.training.checkpoints import link
 from lpasrn_jax.weights.bundle import write_atomically
 
-CONFIG_FILE = "config.json"
+CONFIG_FILE, LOCK_FILE = "config.json", ".lock"
 
 # Keys that may change between two starts of the same run; all others decide what it computes.
 FREE_KEYS = ("data.tfds_dir", "data.strict", "train.log_every_steps", "train.early_stop", "stage.epochs")
 
 
-def open_stage(workdir: str, config: ml_collections.ConfigDict) -> pathlib.Path:
-    """The folder of the config's stage in `workdir`, made if it is new; `workdir/best` leads to its best checkpoint.
+@contextlib.contextmanager
+def open_stage(workdir: str, config: ml_collections.ConfigDict) -> Iterator[pathlib.Path]:
+    """The folder of the config's stage in `workdir`, made if it is new; inside the context it is this run's alone.
+
+    The lock is the operating system's and ends with the process, also with one that is killed.
 
     Raises:
-      UserError: if the folder can't be written, or holds a run of another config.
+      UserError: if the folder can't be written, is in use, or holds a run of another config.
     """
     directory = pathlib.Path(workdir).absolute() / config.stage.name
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        _check_same_run(directory, config)
-        if jax.process_index() == 0:
-            write_atomically(directory / CONFIG_FILE, json.dumps(config.to_dict(), indent=2).encode() + b"\n")
-            link(directory.parent / "best", pathlib.Path(config.stage.name) / "best")
-    except OSError as error:
-        raise UserError(f"--workdir={workdir}: cannot be written ({error.strerror}); choose a folder that can") from error
-    return directory
+    with contextlib.ExitStack() as locked:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            if jax.process_index() == 0:
+                locked.enter_context(filelock.FileLock(directory / LOCK_FILE, timeout=0))
+            _check_same_run(directory, config)
+            if jax.process_index() == 0:
+                write_atomically(directory / CONFIG_FILE, json.dumps(config.to_dict(), indent=2).encode() + b"\n")
+        except filelock.Timeout as error:
+            raise UserError(f"{directory}: another process trains here; wait for it, or choose another --workdir") from error
+        except OSError as error:
+            raise UserError(f"--workdir={workdir}: cannot be written ({error.strerror}); choose a folder that can") from error
+        yield directory
 
 
 def _check_same_run(directory: pathlib.Path, config: ml_collections.ConfigDict) -> None:

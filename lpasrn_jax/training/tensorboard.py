@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import socket
 import subprocess
 import sys
 
 HOST = "localhost"
+
+# Linux ends TensorBoard with its parent, also with one that is killed and can't do it. Said by the child, since code between fork
+# and exec may wait forever for a lock of another thread. 1 is PR_SET_PDEATHSIG.
+CHILD = """\
+import ctypes, os, runpy, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+if os.getppid() != int(sys.argv.pop(1)):
+    raise SystemExit
+runpy.run_module("tensorboard.main", run_name="__main__", alter_sys=True)
+"""
 PORTS_TRIED = 100
 
 
@@ -32,7 +44,8 @@ def tensorboard(logdir: pathlib.Path, first_port: int):
     port = free_port(first_port)
     if port != first_port:
         print(f"port {first_port} is in use; TensorBoard takes {port}")
-    command = [sys.executable, "-m", "tensorboard.main", f"--logdir={logdir}", f"--host={HOST}", f"--port={port}"]
+    flags = [f"--logdir={logdir}", f"--host={HOST}", f"--port={port}"]
+    command = [sys.executable, "-c", CHILD, str(os.getpid()), *flags]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     print(f"TensorBoard: http://{HOST}:{port}", flush=True)
     try:

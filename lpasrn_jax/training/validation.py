@@ -72,13 +72,17 @@ class Validation:
         return strangers.sums_of_batch(self._strangers, batch, shown, self._plate_format, self._judged)
 
     def _calibration(self, said: list[dict[str, np.ndarray]]) -> dict[str, float]:
-        """What makes the confidence honest, from what the OCR said about every example; nothing without an OCR."""
+        """What makes the confidence honest, from what the OCR said about every example; nothing without an OCR.
+
+        `calibrated` is 1 with a calibration and 0 where none could be fitted.
+        """
         if not said[0]:
             return {}
         index, text, slots = (np.concatenate([one[name] for one in said]) for name in ("index", "text", "slots"))
         order = np.argsort(index)[np.count_nonzero(index == pipeline.PADDING) :]
         tracks = slots[order].reshape(-1, pipeline.FRAMES, *slots.shape[1:])
-        return confidence.fit_calibration(tracks, text[order][:: pipeline.FRAMES], self._plate_format.layout_masks())._asdict()
+        found = confidence.fit_calibration(tracks, text[order][:: pipeline.FRAMES], self._plate_format.layout_masks())
+        return {"calibrated": 0.0} if found is None else {"calibrated": 1.0, **found._asdict()}
 
     def _grid(self, batch: dict[str, np.ndarray], made: dict[str, Array], read: dict[str, Array]) -> UInt8[np.ndarray, "h w 3"]:
         """LR | bicubic | SR | HR of the first examples that this process holds, with the texts read."""

@@ -98,6 +98,7 @@ ABOUT = {
         "a number above 0 and at most 1000", lambda value: _is_number(value) and 0 < value <= 1000 and math.isfinite(1 / value)
     ),
     "frame_correlation": number(0, 1),
+    "calibrated": YES_OR_NO,  # false where a calibration was tried and failed
     "note": text(10_000),
     "source": text(10_000),
     "unused": items(text(1000), 0, 10_000),

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from configs import stage1
+from lpasrn_jax import signals
 from lpasrn_jax.commands import data_report, data_sheets
 from lpasrn_jax.commands.data_sheets import View
 from lpasrn_jax.commands.inspect_data import inspect_data
@@ -211,6 +212,8 @@ def test_what_cannot_be_inspected_is_refused(config, tmp_path):
 
 @pytest.fixture
 def script(monkeypatch):
+    monkeypatch.setattr(signals, "exit_on_signals", lambda: None)  # of this process they are pytest's
+
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
         runpy.run_path(str(SCRIPT), run_name="__main__")

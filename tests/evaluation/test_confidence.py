@@ -74,11 +74,14 @@ def test_calibrated_confidence_is_honest_for_any_number_of_frames(rng):
 
 @pytest.mark.parametrize("right", [True, False])
 def test_nothing_but_right_or_wrong_readings(right, rng):
-    """No mixture to learn from: the ends of the range, and no infinite loss."""
+    """No mixture to learn from: the fit runs to an end of the range, which is no calibration."""
     log_probs = of_margins(rng.uniform(1, 2, (10, FRAMES)))
-    found = fit_calibration(log_probs, np.full((10, 1), int(not right)), MASKS)
-    assert found.temperature == pytest.approx(0.25 if right else 16.0, rel=0.01)
-    assert 0 <= found.frame_correlation <= 1
+    assert fit_calibration(log_probs, np.full((10, 1), int(not right)), MASKS) is None
+
+
+@pytest.mark.parametrize(("temperature", "correlation"), [(0.1, 0.3), (40.0, 0.3), (1.0, 1.0)])
+def test_what_lies_beyond_the_range_is_not_fitted(rng, temperature, correlation):
+    assert fit_calibration(*tracks_with(rng, temperature=temperature, correlation=correlation), MASKS) is None
 
 
 def test_a_character_that_no_layout_allows_has_no_probability():

@@ -12,7 +12,7 @@ from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.evaluation import judge as judging
 from lpasrn_jax.evaluation import metrics, report
-from lpasrn_jax.evaluation.evaluate import evaluate
+from lpasrn_jax.evaluation.evaluate import calibration_plates, evaluate
 from lpasrn_jax.evaluation.judge import Judge, Judged
 from lpasrn_jax.evaluation.summary import confusions
 from lpasrn_jax.models import create_ocr
@@ -176,7 +176,7 @@ def test_without_a_generator_bicubic_and_hr_are_read(bundle, judged, judge_bundl
 
 def test_without_an_ocr_nothing_is_read(bundle, judged, judge_bundle):
     found, folder = judge_bundle(part(bundle, "generator"))
-    about = {"checkpoint", "step", "stages", "baseline", "data_root", "split", "tracks", "frames"}
+    about = {"checkpoint", "step", "stages", "note", "baseline", "data_root", "split", "tracks", "frames"}
     assert found.keys() == {*about, *metrics.IMAGE_METRICS, "intervals", "images_by_layout"}
     text = (folder / "report.md").read_text()
     assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} [" in text
@@ -208,6 +208,35 @@ def test_the_report_names_the_stages(judged, stages, sentence):
     text = report.report_text({**judged[0], "stages": stages}, slots=7, rows=12)
     assert sentence in text
     assert ("Trained" in text) == bool(stages)
+
+
+def test_the_report_says_when_a_stage_improved_nothing(judged):
+    note = "hard_mining did not improve on finetune, whose weights these are"
+    assert f"Of the weights: {note}\n" in report.report_text({**judged[0], "note": note}, slots=7, rows=12)
+
+
+@pytest.mark.parametrize(("failed", "sentence"), [
+    (False, "as the network has it: no calibration, for the weights have none."),
+    (True, "no calibration, for its fit failed in training, where it ended at a bound."),
+])  # fmt: skip
+def test_the_report_says_that_there_is_no_calibration(judged, failed, sentence):
+    assert judged[0]["calibration"] is None
+    assert sentence in report.report_text({**judged[0], "calibration_failed": failed}, slots=7, rows=12)
+
+
+@pytest.mark.parametrize(("root", "split", "plates", "sentence"), [
+    ("same", "all", "judged", "These plates are judged here too, so the calibration is shown to be better than it is."),
+    ("same", "train", "other", "None of these is judged here."),
+    ("other", "all", "other", "None of these is judged here."),
+    (None, "all", "unknown", "The weights do not tell whether these are judged here."),
+])  # fmt: skip
+def test_the_report_says_what_plates_the_calibration_is_of(judged, tracks_root, tmp_path, root, split, plates, sentence):
+    place = {"same": tracks_root, "other": tmp_path, None: tmp_path / "gone"}[root]
+    assert calibration_plates({"root": str(place)}, str(tracks_root), split) == plates
+    calibration = {"temperature": 1.5, "frame_correlation": 0.5}
+    found = {**judged[0], "calibration": calibration, "calibration_plates": plates}
+    text = report.report_text(found, slots=7, rows=12)
+    assert f"at temperature 1.500 and frame correlation 0.500, fitted in training on its validation plates. {sentence}" in text
 
 
 def test_rows_go_from_the_largest_gain_to_the_smallest():

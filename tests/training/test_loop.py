@@ -13,7 +13,10 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.training import optim
 from lpasrn_jax.training.loop import train_and_evaluate
 from lpasrn_jax.training.reporting import NonFiniteLossError
+from lpasrn_jax.training.stages import open_stage
 from lpasrn_jax.training.stop import StopRequest
+from lpasrn_jax.training.validation import Judgement, Validation
+from lpasrn_jax.weights.load import load_weights
 from lpasrn_jax.weights.orbax import load_checkpoint
 
 STAGE = "warmup"
@@ -41,7 +44,7 @@ def test_a_stopped_run_continues_bit_by_bit(trained, tiny_config, tmp_path, monk
         train_and_evaluate(tiny_config, str(tmp_path))
     assert load_checkpoint(tmp_path / STAGE / "last").step == 5
     progress = train_and_evaluate(tiny_config, str(tmp_path))
-    assert progress == {"best": [score(trained)], "stale": 0, "finished": True, "lineage": [STAGE]}
+    assert progress == {"best": [score(trained)], "stale": 0, "finished": True, "stopped": False, "lineage": [STAGE]}
     stopped, whole = (load_checkpoint(workdir / STAGE / "last") for workdir in (tmp_path, trained))
     assert stopped.step == whole.step > 5
     assert_equal_trees(stopped.params, whole.params)
@@ -115,6 +118,58 @@ def test_what_cannot_be_used_is_named(tiny_config, tmp_path, change, message):
     tiny_config.update_from_flattened_dict(change)
     with pytest.raises(UserError, match=message):
         train_and_evaluate(tiny_config, str(tmp_path))
+
+
+def stored_progress(checkpoint):
+    return json.loads((checkpoint / "progress/metadata").read_text())
+
+
+def judge(monkeypatch, *psnrs):
+    """Let the validations find these, one after the other."""
+    waiting = iter(psnrs)
+    monkeypatch.setattr(Validation, "__call__", lambda self, params: Judgement({"psnr": next(waiting)}, {}))
+
+
+def test_the_last_epoch_is_validated_and_the_end_is_stored(tiny_config, tmp_path, monkeypatch):
+    judge(monkeypatch, 20.0, 21.0)
+    tiny_config.stage.epochs = 1
+    tiny_config.train.validate_every_epochs = 2
+    progress = train_and_evaluate(tiny_config, str(tmp_path))
+    assert (progress["best"], progress["finished"], progress["stopped"]) == ([21.0], True, False)
+    assert stored_progress(tmp_path / STAGE / "last") == progress
+    assert (tmp_path / "best").resolve() == (tmp_path / STAGE / "last").resolve()
+
+
+def test_a_stop_at_the_very_end_is_told_and_the_stage_is_finished(trained, tiny_config, tmp_path, monkeypatch):
+    judge(monkeypatch, 20.0, 21.0)
+    tiny_config.stage.epochs = 1
+    last_step = load_checkpoint(trained / STAGE / "last").step // 2
+    monkeypatch.setattr(StopRequest, "at", lambda self, step: step == last_step)
+    progress = train_and_evaluate(tiny_config, str(tmp_path))
+    assert (progress["finished"], progress["stopped"]) == (True, True)  # the next stage is not begun
+    assert stored_progress(tmp_path / STAGE / "last") == progress
+
+
+def test_a_stage_that_improves_nothing_says_so(tiny_config, trained, tmp_path, monkeypatch, capfd):
+    judge(monkeypatch, 20.0, 19.0)
+    tiny_config.stage.update(epochs=1, name="lcofl")
+    tiny_config.init_from = str(trained / "best")
+    train_and_evaluate(tiny_config, str(tmp_path))
+    words = "lcofl did not improve on warmup, whose weights these are"
+    assert words in capfd.readouterr().out
+    best = load_weights(tmp_path / "best")
+    assert (best.about["step"], best.about["note"], best.config["lineage"]) == (0, words, [STAGE])
+    last = load_weights(tmp_path / "lcofl/last")
+    assert "note" not in last.about
+    assert last.config["lineage"] == [STAGE, "lcofl"]
+
+
+def test_a_folder_that_is_in_use_is_refused(tiny_config, tmp_path):
+    with open_stage(str(tmp_path), tiny_config), pytest.raises(UserError, match="warmup: another process trains here"):
+        train_and_evaluate(tiny_config, str(tmp_path))
+    with open_stage(str(tmp_path), tiny_config):  # the refusal and the first run's end have left no lock
+        assert not (tmp_path / "best").exists()
+        assert not (tmp_path / "best").is_symlink()
 
 
 def test_images_too_narrow_for_ctc_are_refused(tiny_stage, tmp_path):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import pathlib
 
 import jax
 import numpy as np
@@ -82,7 +84,7 @@ def test_an_interrupted_save_leaves_the_old_bundle(tmp_path, bundle, monkeypatch
     before = path.read_bytes()
 
     def fail(source, destination):
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "no space left")
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="no space left"):
@@ -103,3 +105,13 @@ def test_a_safetensors_file_with_a_card_of_its_own_digest_but_no_tensors(tmp_pat
     with pytest.raises(UserError, match="not the weights that"):
         load_bundle(path)
     assert json.loads(path.with_suffix(".json").read_text())["config"] == bundle.config
+
+
+def test_a_bundled_name_is_the_bundled_model_and_a_path_is_a_file(tmp_path, bundle, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save_bundle("lite", bundle)
+    for path in ("./lite", "lite.safetensors", pathlib.Path("lite"), str(tmp_path / "lite")):
+        assert load_weights(path).about == bundle.about, path
+    assert load_weights("lite").about["note"].startswith("Trained on synthetic plates alone")
+    with pytest.raises(UserError, match=r"elsewhere/lite: no such weights"):
+        load_weights("elsewhere/lite")
