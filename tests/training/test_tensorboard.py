@@ -1,6 +1,8 @@
 """TensorBoard's port, and that it answers."""
 
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -46,4 +48,27 @@ def answers(port: int) -> bool:
                 return response.status == 200
         except urllib.error.URLError:
             time.sleep(0.2)
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system does not end a child with its parent")
+def test_it_ends_with_a_trainer_that_is_killed(tmp_path, taken_port):
+    trainer = (
+        "import pathlib, sys, time; from lpasrn_jax.training.tensorboard import tensorboard\n"
+        "with tensorboard(pathlib.Path(sys.argv[1]), int(sys.argv[2])) as port: print('port', port, flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", trainer, str(tmp_path), str(taken_port + 1)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        port = next(int(line.split()[1]) for line in process.stdout if line.startswith("port "))
+        assert answers(port)
+        process.kill()
+    assert ends(port)
+
+
+def ends(port: int) -> bool:
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("localhost", port)):
+                return True
+        time.sleep(0.1)
     return False

@@ -1,0 +1,189 @@
+"""Trainings that are killed at random moments, again and again: python -m tests.kill_campaign --kills 40
+
+Each stage is trained once without a kill and once with its share of them, half at any moment and half just when a checkpoint is
+being saved. After each kill every link must lead to a whole checkpoint, each start must succeed, and the end must be bit-equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import multiprocessing
+import os
+import pathlib
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+
+import jax
+import ml_collections
+import numpy as np
+import orbax.checkpoint as ocp
+
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.models import PlateModel
+from lpasrn_jax.weights.bundle import Bundle, save_bundle
+from lpasrn_jax.weights.orbax import load_checkpoint
+from tests.conftest import _tiny_stage
+
+STAGES = (1, 2, 4)
+ITEMS = ("params", "ema", "optimizer", "miner")
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What the kills have shown; all but `kills` should be empty or 0."""
+
+    kills: int = 0
+    failed_starts: int = 0
+    dead_links: list[str] = dataclasses.field(default_factory=list)
+    different: list[str] = dataclasses.field(default_factory=list)
+
+
+def kill_stage(config: ml_collections.ConfigDict, folder: pathlib.Path, kills: int, rng: random.Random) -> Outcome:
+    """Trains a stage in `folder`/whole and, with so many kills, in `folder`/killed.
+
+    Args:
+      config: of a stage that needs no other, such as with `init_from`.
+    """
+    outcome, killed, stage = Outcome(), folder / "killed", config.stage.name
+    begun = time.monotonic()
+    outcome.failed_starts += _run(config, folder / "whole").finish()
+    duration = time.monotonic() - begun
+    while outcome.kills < kills:
+        training = _run(config, killed)
+        if rng.random() < 0.5:
+            training.wait_for_change(killed / stage / "checkpoints", rng.uniform(0, duration))
+            time.sleep(rng.uniform(0, 0.05))
+        else:
+            training.process.join(rng.uniform(0, duration))
+        if training.process.is_alive():
+            os.kill(training.process.pid, signal.SIGKILL)
+            outcome.kills += 1
+            training.process.join()
+        elif training.process.exitcode:
+            outcome.failed_starts += 1
+        outcome.dead_links += _dead_links(killed, stage)
+        if _finished(killed / stage):  # begin anew
+            outcome.different += _differences(folder, stage)
+            killed.rename(folder / f"killed-{outcome.kills}")
+    outcome.failed_starts += _run(config, killed).finish()
+    outcome.dead_links += _dead_links(killed, stage)
+    outcome.different += _differences(folder, stage)
+    return outcome
+
+
+class _run:
+    """A process that trains; forked from one that has done the imports."""
+
+    def __init__(self, config: ml_collections.ConfigDict, workdir: pathlib.Path):
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["lpasrn_jax.training.loop"])
+        self.process = context.Process(target=_train, args=(config.to_dict(), str(workdir)))
+        self.process.start()
+
+    def finish(self) -> int:
+        """1 if it fails."""
+        self.process.join()
+        return int(self.process.exitcode != 0)
+
+    def wait_for_change(self, folder: pathlib.Path, timeout: float) -> None:
+        """Until something is added to a folder or removed from it."""
+        before, deadline = _names(folder), time.monotonic() + timeout
+        while self.process.is_alive() and time.monotonic() < deadline and _names(folder) == before:
+            time.sleep(0.001)
+
+
+def _train(config: dict, workdir: str) -> None:
+    from lpasrn_jax.training.loop import train_and_evaluate
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(1, 2)
+    train_and_evaluate(ml_collections.ConfigDict(config), workdir)
+
+
+def _names(folder: pathlib.Path) -> set[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return {entry.name for entry in os.scandir(folder)}
+    return set()
+
+
+def _links(workdir: pathlib.Path, stage: str) -> Iterator[pathlib.Path]:
+    """Those that have been made."""
+    return (link for link in (workdir / "best", workdir / stage / "best", workdir / stage / "last") if link.is_symlink())
+
+
+def _dead_links(workdir: pathlib.Path, stage: str) -> list[str]:
+    dead = []
+    for link in _links(workdir, stage):
+        try:
+            load_checkpoint(link)
+        except UserError as error:
+            dead.append(str(error))
+    return dead
+
+
+def _finished(directory: pathlib.Path) -> bool:
+    progress = directory / "last/progress/metadata"
+    return progress.exists() and '"finished": true' in progress.read_text()
+
+
+def _differences(folder: pathlib.Path, stage: str) -> list[str]:
+    """The items of the last checkpoint that are not bit-equal."""
+    whole, killed = (folder / run / stage / "last" for run in ("whole", "killed"))
+    if whole.resolve().name != killed.resolve().name:
+        return [f"{stage}: ends at steps {whole.resolve().name} and {killed.resolve().name}"]
+    items = [item for item in ITEMS if (whole / item).is_dir()]
+    return [f"{stage}: {item}" for item in items if not _same(_arrays(whole / item), _arrays(killed / item))]
+
+
+def _arrays(item: pathlib.Path) -> list[np.ndarray]:
+    leaves = jax.tree.leaves(ocp.StandardCheckpointer().restore(item.resolve()))
+    return [np.asarray(jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x) for x in leaves]
+
+
+def _same(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
+    return len(a) == len(b) and all(map(np.array_equal, a, b))
+
+
+def stage_config(tracks: pathlib.Path, folder: pathlib.Path, stage: int) -> ml_collections.ConfigDict:
+    """A tiny stage that starts from random weights in a file, so that it needs no stage before it."""
+    config = _tiny_stage(tracks, folder / "tfds", stage)
+    model = PlateModel.from_config(config, config.stage.networks)
+    params = jax.device_get(jax.jit(model.init)(jax.random.key(1)))
+    config.init_from = str(save_bundle(folder / "start", Bundle(params, config.to_dict(), {})))
+    config.stage.epochs = 3
+    config.train.log_every_steps = 2
+    return config
+
+
+def main() -> None:
+    from lpasrn_jax.synthetic import write_tracks
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=40, help="over all stages (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further stage after so many")
+    flags = parser.parse_args()
+    rng, begun, clean = random.Random(flags.seed), time.monotonic(), True
+    with tempfile.TemporaryDirectory() as root:
+        tracks = pathlib.Path(root) / "tracks"
+        write_tracks(tracks, 40, seed=5)
+        for i, stage in enumerate(STAGES):
+            if time.monotonic() - begun > 60 * flags.minutes:
+                break
+            folder = pathlib.Path(root) / f"stage{stage}"
+            folder.mkdir()
+            kills = flags.kills * (i + 1) // len(STAGES) - flags.kills * i // len(STAGES)
+            outcome = kill_stage(stage_config(tracks, folder, stage), folder, kills, rng)
+            print(f"stage {stage}: {outcome}", flush=True)
+            clean = clean and not (outcome.failed_starts or outcome.dead_links or outcome.different)
+    sys.exit(0 if clean else 1)
+
+
+if __name__ == "__main__":
+    main()
