@@ -1,6 +1,7 @@
 """Export a model: lpasrn export --checkpoint runs/a/best --out generator.stablehlo (or plates.safetensors)
 
-plates.safetensors and plates.json beside it hold the generator and the OCR; lp.load takes them without Orbax or the run's folder.
+plates.safetensors and plates.json beside it hold the generator and the OCR, and what tells plates from other images, which is
+fitted to that OCR in a minute; lp.load takes them without Orbax or the run's folder.
 generator.stablehlo is a serialised jax.export program: float32 [b, height, width, 3] in [-1, 1] to the same times the scale, any
 b. To run it:
 
@@ -20,6 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_weights_argument(parser)
     parser.add_argument("--out", required=True, help="the file to write: NAME.safetensors for weights, any other for a program")
     parser.add_argument("--note", default="", help="for the card of weights: what they were trained on, what they are not for")
+    parser.add_argument(
+        "--check-tracks",
+        type=int,
+        default=200,
+        help="synthetic tracks to which weights are fitted that tell plates from other images; 0 for none (%(default)s)",
+    )
     parser.add_argument("--half", action="store_true", help="store weights in float16: half the size")
     parser.add_argument("--height", type=int, help="of the images that a program takes; as in training if not given")
     parser.add_argument("--width", type=int)
@@ -33,7 +40,12 @@ def run(flags: argparse.Namespace) -> None:
 
     bundle = load_weights(flags.checkpoint)
     if flags.out.endswith(".safetensors"):
-        print(f"wrote {save_bundle(flags.out, reading_bundle(bundle, flags.note), half=flags.half)} and the card beside it")
+        reading = reading_bundle(bundle, flags.note)
+        if flags.check_tracks and "ocr" in reading.params:
+            from lpasrn_jax.commands.plate_check import with_plate_check
+
+            reading = with_plate_check(reading, flags.check_tracks)
+        print(f"wrote {save_bundle(flags.out, reading, half=flags.half)} and the card beside it")
         return
     if "generator" not in bundle.params:
         raise UserError(f"{flags.checkpoint}: holds {', '.join(sorted(bundle.params))}, but no generator to export")

@@ -17,7 +17,7 @@ import pathlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from lpasrn_jax.commands.reading_flags import UNCALIBRATED, add_reading_arguments, load_reader
+from lpasrn_jax.commands.reading_flags import NO_CHECK, UNCALIBRATED, add_reading_arguments, load_reader
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.escape import printable, storable
 
@@ -66,6 +66,8 @@ def run(flags: argparse.Namespace) -> int:
         for name, reason in sources.left_out:
             _print_failure(str(path / name), reason, flags.json)
             codes.add(FAILED)
+    if not reader.knows_plates:
+        print(NO_CHECK, file=sys.stderr)
     if not reader.calibrated:
         print(UNCALIBRATED, file=sys.stderr)
     return FAILED if FAILED in codes else max(codes)

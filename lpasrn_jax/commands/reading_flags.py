@@ -62,4 +62,5 @@ def load_reader(flags: argparse.Namespace) -> Reader:
     return reader
 
 
+NO_CHECK = "these weights tell plates from other images by size and shape alone; `lpasrn export` fits what sees more"
 UNCALIBRATED = "no calibration came with these weights: the probabilities are the network's own, and often too high"

@@ -25,10 +25,11 @@ BLANK_BIAS = 5.0  # log-odds of the CTC blank in a new network: most steps of a 
 
 
 class OCRLogits(NamedTuple):
-    """Logits of both heads for a batch of images, float32 or better, before softmax."""
+    """Logits of both heads for a batch of images, float32 or better, before softmax, and what they are made from."""
 
     ctc: Float[Array, "b t v+1"]  # blank is class 0, character i is class i + 1
     slots: Float[Array, "b k v"]
+    encoding: Float[Array, "b t d"] | None = None  # what both heads see
 
     @property
     def slot_log_probs(self) -> Float[Array, "b k v"]:
@@ -132,7 +133,7 @@ class OCR(nn.Module):
         for i in range(self.transformer_layers):
             x = EncoderLayer(self.heads, dtype, name=f"encoder_{i}")(x)
         x = nn.LayerNorm(epsilon=1e-5, dtype=dtype, name="norm_encoder")(x)
-        return OCRLogits(self._ctc(x), self._slots(x, dtype))
+        return OCRLogits(self._ctc(x), self._slots(x, dtype), x)
 
     def _ctc(self, steps: Float[Array, "b t d"]) -> Float[Array, "b t v+1"]:
         def blank_first(key, shape, dtype):

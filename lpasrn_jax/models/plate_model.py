@@ -20,6 +20,7 @@ from lpasrn_jax.models.embedder import Embedder, create_embedder
 from lpasrn_jax.models.generator import Generator, create_generator
 from lpasrn_jax.models.ocr import OCR, OCRLogits, create_ocr
 from lpasrn_jax.models.params import check_params
+from lpasrn_jax.models.plate_check import PlateCheck
 from lpasrn_jax.models.track_generator import FrameFusion
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 
@@ -60,6 +61,7 @@ NETWORKS: dict[str, Callable[[Config], nn.Module]] = {
     ),
     "ocr": lambda config: create_ocr(config["model"]["ocr"], PlateFormat.create(**config["plates"]), config["model"]["dtype"]),
     "embedder": _embedder,
+    "plate_check": lambda config: PlateCheck(),
 }
 
 
@@ -73,7 +75,8 @@ class PlateModel:
         {kind: model.log_probs(params, image) for kind, image in model.enlargements(params, lr).items()}
 
     Attributes:
-      networks: some of `generator`, `fusion` (which makes a generator one of tracks), `ocr` and `embedder`.
+      networks: some of `generator`, `fusion` (which makes a generator one of tracks), `ocr`, `embedder`, and `plate_check` (which
+        makes an OCR one that knows what is no plate).
       plate_format: what the OCR can read.
       lr_size: height and width of the LR images that the networks are trained on; the generator takes others too.
       scale: of SR and HR images against LR.
@@ -95,13 +98,15 @@ class PlateModel:
           names: of the networks.
 
         Raises:
-          UserError: for an unknown name, and for a fusion without a generator.
+          UserError: for an unknown name, for a fusion without a generator, and for a plate check without an OCR.
         """
         for name in names:
             if name not in NETWORKS:
                 raise UserError(f"stage.networks: {name!r} found; expected some of {', '.join(NETWORKS)}")
         if "fusion" in names and "generator" not in names:
             raise UserError("stage.networks: 'fusion' found without 'generator', whose frames it merges; add generator")
+        if "plate_check" in names and "ocr" not in names:
+            raise UserError("stage.networks: 'plate_check' found without 'ocr', whose encoding it takes; add ocr")
         height, width = config["data"]["lr_size"]
         return cls(
             networks={name: NETWORKS[name](config) for name in names},
@@ -119,7 +124,9 @@ class PlateModel:
 
     def with_dtype(self, dtype: str) -> PlateModel:
         """The same networks, computed in another precision."""
-        networks = {name: network.clone(dtype=dtype) for name, network in self.networks.items()}
+        networks = {
+            name: network.clone(dtype=dtype) if name != "plate_check" else network for name, network in self.networks.items()
+        }
         return dataclasses.replace(self, networks=networks, dtype=dtype)
 
     def portable(self) -> PlateModel:
@@ -137,6 +144,8 @@ class PlateModel:
         if "fusion" in self.networks:
             features = jnp.zeros((1, 2, *self.lr_size, self.networks["generator"].features))
             inputs["fusion"] = (features, jnp.zeros((1, 2, *self.lr_size, 3)), jnp.ones((1, 2), bool))
+        if "plate_check" in self.networks:
+            inputs["plate_check"] = (jnp.zeros((1, 1, self.networks["ocr"].widths[-1])),)
         return {name: network.init(key, *inputs[name])["params"] for name, network in self.networks.items()}
 
     def shapes(self) -> dict[str, Any]:
@@ -201,9 +210,13 @@ class PlateModel:
         """Log-probabilities of the characters in each slot."""
         return self.logits(params, hr).slot_log_probs
 
+    def plate_log_odds(self, params: Params, hr: Images) -> Float[Array, " b"]:
+        """Log-odds that images show a plate that can be read."""
+        return self._apply("plate_check", params, self.logits(params, hr).encoding)
+
     def embed(self, params: Params, hr: Images) -> Float[Array, "b d"]:
         """Embeddings of length 1."""
         return self._apply("embedder", params, hr)
 
-    def _apply(self, name: str, params: Params, image: Images) -> Any:
+    def _apply(self, name: str, params: Params, image: Float[Array, "b ... c"]) -> Any:
         return self.networks[name].apply({"params": params[name]}, image)

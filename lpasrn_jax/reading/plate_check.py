@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from lpasrn_jax.frames import frame_array
 from lpasrn_jax.models.plate_model import PlateModel
@@ -20,7 +20,10 @@ from lpasrn_jax.reading.region import Region
 SHAPES = (0.4, 2.2)
 MIN_HEIGHT, MIN_SLOT_WIDTH = 7, 3  # pixels; characters that are smaller are three rows of dots
 
+UNSEEN = "the OCR sees no plate in it that could be read"
+
 RGB = UInt8[np.ndarray, "h w 3"]
+LogOdds = Float[np.ndarray, " n"]
 
 
 def shape_reason(height: int, width: int, model: PlateModel) -> str:
@@ -62,15 +65,22 @@ class PlateImages:
             self.fitted.append(frame_array(plate, None, self._model.hr_size))
             yield plate
 
-    def reasons(self) -> list[str]:
-        """Of each image, why it has not the size and shape of a plate; empty where it may."""
-        return [shape_reason(height, width, self._model) for height, width in self._sizes]
+    def reasons(self, log_odds: LogOdds | None) -> list[str]:
+        """Of each image by itself, why it shows no plate that can be read; empty where it does.
 
+        Args:
+          log_odds: of the fitted images, from weights that have a plate check.
+        """
+        shapes = [shape_reason(height, width, self._model) for height, width in self._sizes]
+        seen = np.ones(len(shapes)) if log_odds is None else log_odds
+        return [reason or ("" if odds > 0 else UNSEEN) for reason, odds in zip(shapes, seen, strict=True)]
 
-def track_reason(reasons: Sequence[str]) -> str:
-    """Why a track is none of a plate: what speaks against most of its frames; empty where nothing does."""
-    against = [reason for reason in reasons if reason]
-    return statistics.mode(against) if 2 * len(against) > len(reasons) else ""
+    def track_reason(self, log_odds: LogOdds | None) -> str:
+        """Why the images together show no plate: the shape of most of them, or what the OCR sees in their mean."""
+        against = [reason for reason in self.reasons(None) if reason]
+        if 2 * len(against) > len(self._sizes):
+            return statistics.mode(against)
+        return "" if log_odds is None or log_odds.mean() > 0 else UNSEEN
 
 
 def judged(reading: Reading, reason: str) -> Reading:

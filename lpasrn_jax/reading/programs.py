@@ -53,6 +53,7 @@ class ReadingPrograms:
         ]
         self._read_lr = self._compiled(_sr_log_probs)
         self._read_hr = self._compiled(PlateModel.log_probs)
+        self._check = self._compiled(PlateModel.plate_log_odds)
 
     def enlarge(self, lr: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Float[np.ndarray, "n rh rw 3"]:
         """SR images in [-1, 1] of images that are all of one size."""
@@ -65,6 +66,10 @@ class ReadingPrograms:
     def read_hr(self, hr: Sequence[UInt8[np.ndarray, "rh rw 3"]]) -> Float[np.ndarray, "n k v"]:
         """Slot log-probabilities of what the OCR sees in the images themselves."""
         return self._run(self._read_hr, hr)
+
+    def plate_log_odds(self, hr: Sequence[UInt8[np.ndarray, "rh rw 3"]]) -> Float[np.ndarray, " n"]:
+        """Log-odds that the images show a plate that can be read."""
+        return self._run(self._check, hr)
 
     def enlarge_track(self, frames: UInt8[np.ndarray, "f h w 3"]) -> Float[np.ndarray, "rh rw 3"]:
         """One SR image in [-1, 1] of the registered frames of a track, the reference first."""

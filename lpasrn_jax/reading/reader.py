@@ -18,7 +18,7 @@ from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.arguments import check_images, check_kind, check_layout
 from lpasrn_jax.reading.fusion import FUSIONS, find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
-from lpasrn_jax.reading.plate_check import PlateImages, judged, shape_reason, track_reason
+from lpasrn_jax.reading.plate_check import PlateImages, judged, shape_reason
 from lpasrn_jax.reading.programs import ReadingPrograms
 from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
 from lpasrn_jax.reading.region import Region
@@ -80,6 +80,11 @@ class Reader:
     def reads(self) -> bool:
         """Whether there is an OCR."""
         return "ocr" in self._model.networks
+
+    @property
+    def knows_plates(self) -> bool:
+        """Whether the weights can tell a plate from another image of its shape."""
+        return "plate_check" in self._model.networks
 
     @property
     def device(self) -> str:
@@ -172,7 +177,10 @@ class Reader:
         masks = self._masks(layout)
         plates = PlateImages(check_images("many", many), Region(box, corners), self._model)
         readings = [self._reading(one[None], masks, "log_probs") for one in self._log_probs(plates)]
-        return [judged(reading, reason) for reading, reason in zip(readings, plates.reasons(), strict=True)]
+        return [
+            judged(reading, reason)
+            for reading, reason in zip(readings, plates.reasons(self._plate_log_odds(plates)), strict=True)
+        ]
 
     def read_track(
         self,
@@ -201,7 +209,10 @@ class Reader:
         log_probs = self._log_probs(plates)
         if not len(log_probs):
             raise UserError("frames: none found; expected at least one image of the plate")
-        return judged(self._reading(log_probs, masks, fusion), track_reason(plates.reasons()))
+        return judged(self._reading(log_probs, masks, fusion), plates.track_reason(self._plate_log_odds(plates)))
+
+    def _plate_log_odds(self, plates: PlateImages) -> Float[np.ndarray, " n"] | None:
+        return self._programs.plate_log_odds(plates.fitted) if self.knows_plates and plates.fitted else None
 
     def shape_reason(self, image: RGB) -> str:
         """Why an image has not the size and shape of one that a plate fills; empty where it may."""

@@ -36,7 +36,7 @@ def age_plate(plate: Plate, ranges: PlateRanges, rng: np.random.Generator) -> Pl
 
 def mount_on_car(plate: Plate, ranges: PlateRanges, rng: np.random.Generator) -> UInt8[np.ndarray, "sh sw 3"]:
     """The plate on random bodywork, RGB; the plate's corners are at `PLATE_CORNERS`."""
-    scene = _bodywork(rng)
+    scene = bodywork(rng)
     if rng.random() < ranges.holder:
         _draw_around(scene, int(rng.integers(3, 10)), np.float32(rng.uniform(0.02, 0.25)))
     outline = rounded_rectangle((0, 0, WIDTH_MM, HEIGHT_MM), round(ranges.outline_radius_mm.draw(rng)))[..., None]
@@ -48,7 +48,7 @@ def mount_on_car(plate: Plate, ranges: PlateRanges, rng: np.random.Generator) ->
     return _bend(cv2.convertScaleAbs(scene, alpha=255), ranges, rng)
 
 
-def _bodywork(rng: np.random.Generator) -> np.ndarray:
+def bodywork(rng: np.random.Generator) -> np.ndarray:
     """Paint or plastic in uneven light, with the edges of the bumper, the boot and the grille; computed at half the size."""
     height, width = SCENE_HEIGHT // 2, SCENE_WIDTH // 2
     rows = np.tile(_body_colour(rng), (height, 1))

@@ -124,6 +124,8 @@ def check_card(card: str, config: Any, about: Any, networks: Collection[str]) ->
         raise UserError(f"{card}: weights of {unknown[0]!r} found; expected some of {', '.join(NETWORKS)}; update lpasrn_jax")
     if "fusion" in networks and "generator" not in networks:
         raise UserError(f"{card}: weights of a fusion found; expected those of the generator whose frames it merges beside them")
+    if "plate_check" in networks and "ocr" not in networks:
+        raise UserError(f"{card}: weights of a plate_check found; expected those of the ocr that it belongs to beside them")
     config, about = _section(card, "config", config), _section(card, "about", about)
     check_model(card, _section(card, "model", config.get("model")), networks)
     plates = _section(card, "plates", config.get("plates"))

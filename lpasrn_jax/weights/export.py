@@ -16,7 +16,7 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.plate_model import Params, PlateModel
 from lpasrn_jax.weights.bundle import Bundle, Calibration, write_atomically
 
-READING_NETWORKS = ("generator", "fusion", "ocr")
+READING_NETWORKS = ("generator", "fusion", "ocr", "plate_check")
 # Largest difference of an exported program from the model by what it computes in, in [-1, 1], where a step between two of 256
 # grey values is 8e-3. The model's deformable layers may run other kernels than the program's, which round elsewhere.
 TOLERANCES = {"float32": 1e-4, "float16": 2e-2, "bfloat16": 1e-1}  # mantissas of 24, 11 and 8 bits, through some 50 layers

@@ -1,12 +1,14 @@
 """What is no plate is said to be none."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 import lpasrn_jax as lp
-from lpasrn_jax.reading.plate_check import shape_reason, track_reason
+from lpasrn_jax.models.plate_model import PlateModel
+from lpasrn_jax.reading.plate_check import shape_reason
 from lpasrn_jax.weights.bundle import save_bundle
 from tests.random_bundle import random_bundle
 
@@ -45,5 +47,41 @@ def test_a_track_is_none_if_most_of_its_frames_are_none(reader):
     plate, square = np.zeros((20, 60, 3), np.uint8), np.zeros((60, 60, 3), np.uint8)
     assert reader.read_track([plate, plate, square]).is_plate
     assert not reader.read_track([plate, square, square]).is_plate
-    assert track_reason(["", "a", "b", "b"]) == "b"
-    assert track_reason(["", "", "b", "b"]) == ""
+
+
+def reader_that_says(tmp_path, kernel, bias):
+    bundle = random_bundle()
+    check = {"linear": {"kernel": np.float32(kernel), "bias": np.float32([bias])}}
+    return lp.load(save_bundle(tmp_path / "check", dataclasses.replace(bundle, params={**bundle.params, "plate_check": check})))
+
+
+def test_what_the_ocr_sees_decides_where_the_shape_is_right(tmp_path, rng):
+    plate = rng.integers(0, 256, (20, 60, 3), np.uint8)
+    reader = reader_that_says(tmp_path, np.zeros((32, 1)), 0.1)
+    assert reader.knows_plates
+    assert reader.read(plate).is_plate
+    assert not reader.read(plate[:, :20]).is_plate
+    reader = reader_that_says(tmp_path, np.zeros((32, 1)), -0.1)
+    for reading in (reader.read(plate), reader.read_track([plate, plate]), *reader.read_many([plate, plate])):
+        assert (reading.is_plate, reading.reason) == (False, "the OCR sees no plate in it that could be read")
+
+
+def test_a_track_is_judged_by_the_mean_of_its_frames(tmp_path, rng):
+    plates = rng.integers(0, 256, (3, 20, 60, 3), np.uint8)
+    plates[2] = 128
+    odds = reader_that_says(tmp_path, np.ones((32, 1)), 0)._programs.plate_log_odds([p.repeat(2, 0)[:16, :48] for p in plates])
+    for limit in (odds.mean() - 1e-3, odds.mean() + 1e-3):
+        reader = reader_that_says(tmp_path, np.ones((32, 1)), -limit)
+        frames = [plate.repeat(2, 0)[:16, :48] for plate in plates]
+        assert reader.read_track(frames).is_plate == (odds.mean() > limit)
+
+
+def test_log_odds_are_a_linear_function_of_the_encodings_mean_and_spread(rng):
+    bundle = random_bundle()
+    kernel = rng.normal(0, 1, (32, 1)).astype(np.float32)
+    params = {**bundle.params, "plate_check": {"linear": {"kernel": kernel, "bias": np.float32([0.5])}}}
+    model = PlateModel.from_config(bundle.config, sorted(params))
+    image = rng.uniform(-1, 1, (2, 16, 48, 3)).astype(np.float32)
+    encoding = np.asarray(model.logits(params, image).encoding)
+    expected = np.concatenate([encoding.mean(1), encoding.std(1)], axis=-1) @ kernel + 0.5
+    np.testing.assert_allclose(model.plate_log_odds(params, image), expected[:, 0], rtol=1e-4, atol=1e-4)

@@ -147,6 +147,7 @@ def test_the_temperature_of_the_weights_calibrates(bundle, load, image):
 
 
 def test_a_reading_below_the_wanted_confidence_is_rejected(bundle, load, image):
+    image = image.repeat(2, axis=0).repeat(2, axis=1)  # to the size of a plate
     reading = load(bundle, min_confidence=1.0).read(image)
     assert reading.rejected
     assert str(reading).startswith("unreadable (best guess: ")

@@ -1,0 +1,46 @@
+"""Fits what tells plates from other images to a trained OCR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy import optimize
+
+REGULARISATION = 0.05  # of the squared weights of standardised features, beside a mean loss of each class
+LOST = 0.02  # share of legible plates that may be taken for none
+
+Summaries = Float[np.ndarray, "n 2*d"]
+
+
+def fit_plate_check(plates: Summaries, legible: Bool[np.ndarray, " n"], others: Summaries) -> dict[str, Any]:
+    """Parameters of a `PlateCheck`: logistic regression, plates and other images having the same weight.
+
+    Every second image of each kind is fitted to; the bias is such that `LOST` of the legible plates among the rest are lost.
+
+    Args:
+      plates: `encoding_summary` of images that plates fill.
+      legible: whether most of the text can be read in them; others may be lost, since nothing could be read in them anyway.
+      others: of images that show no plate of the kind that the OCR reads.
+    """
+    features = np.concatenate([plates[::2], others[::2]]).astype(np.float64)
+    mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
+    is_plate = np.arange(len(features)) < len(plates[::2])
+    weights = _logistic_regression((features - mean) / spread, is_plate) / spread
+    held_out = plates[1::2][legible[1::2]] @ weights
+    return {"linear": {"kernel": np.float32(weights[:, None]), "bias": np.float32([-np.quantile(held_out, LOST)])}}
+
+
+def _logistic_regression(features: Float[np.ndarray, "n d"], is_plate: Bool[np.ndarray, " n"]) -> Float[np.ndarray, " d"]:
+    sign = np.where(is_plate, 1.0, -1.0)
+    share = np.where(is_plate, 1 / is_plate.sum(), 1 / (~is_plate).sum())
+
+    def loss(parameters: Float[np.ndarray, " d+1"]) -> tuple[float, Float[np.ndarray, " d+1"]]:
+        weights, bias = parameters[:-1], parameters[-1]
+        margin = sign * (features @ weights + bias)
+        slope = -sign * share / (1 + np.exp(np.clip(margin, -500, 500)))
+        value = (share * np.logaddexp(0, -margin)).sum() + REGULARISATION * (weights**2).sum()
+        return value, np.append(features.T @ slope + 2 * REGULARISATION * weights, slope.sum())
+
+    return optimize.minimize(loss, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B").x[:-1]
