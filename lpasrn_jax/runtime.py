@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import pathlib
 import sys
 
 import jax
 import numpy as np
+import platformdirs
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lpasrn_jax.errors import UserError
@@ -34,13 +35,21 @@ def restart_with_huge_pages() -> None:
 
 
 def enable_compilation_cache() -> None:
-    """Keep compiled programs between runs, in JAX_COMPILATION_CACHE_DIR or the user's cache folder."""
+    """Keep every compiled program between runs, in JAX_COMPILATION_CACHE_DIR or the user's cache folder, by JAX's version.
+
+    The folder may be deleted at any time. JAX_ENABLE_COMPILATION_CACHE=false turns the cache off; where the folder cannot be
+    made, programs are compiled anew.
+    """
     # The address of a partitioning callback, dcnv4_jax's among them, is another in each process; leave it out of the key.
     jax.config.update("jax_remove_custom_partitioning_ptr_from_cache_key", True)
+    if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)  # many small programs take a second, too
     if jax.config.jax_compilation_cache_dir:
         return
-    caches = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
-    jax.config.update("jax_compilation_cache_dir", str(caches / "lpasrn_jax" / "xla"))
+    folder = platformdirs.user_cache_path("lpasrn_jax", appauthor=False) / f"xla-{jax.__version__}"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 def initialize_distributed(coordinator: str = "", num_processes: int = 0, process_id: int = -1) -> None:

@@ -25,6 +25,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the plate in each image, in pixels: top-left, top-right, bottom-right, bottom-left",
     )
     parser.add_argument("--min-confidence", type=float, default=0.0, help="readings below it are marked as rejected")
+    parser.add_argument("--no-cache", action="store_true", help="compile anew, and keep no program for the next command")
     parser.add_argument("--device", help="cpu or gpu; the fastest there is if not given")
 
 
@@ -53,11 +54,9 @@ def _numbers(text: str, count: int) -> list[float]:
 
 def load_reader(flags: argparse.Namespace) -> Reader:
     """The reader that the flags of `add_reading_arguments` ask for; programs that it compiles are kept for the next command."""
-    from lpasrn_jax import runtime
     from lpasrn_jax.reading.reader import load
 
-    runtime.enable_compilation_cache()
-    reader = load(flags.checkpoint, device=flags.device, min_confidence=flags.min_confidence)
+    reader = load(flags.checkpoint, device=flags.device, min_confidence=flags.min_confidence, cache=not flags.no_cache)
     reader.check(layout=flags.layout, fusion=flags.fusion)
     return reader
 

@@ -9,26 +9,25 @@ from jaxtyping import Bool, Float
 from scipy import optimize
 
 REGULARISATION = 0.05  # of the squared weights of standardised features, beside a mean loss of each class
-LOST = 0.02  # share of legible plates that may be taken for none
+LOST = 0.05  # share of synthetic plates that may be taken for none; most of these are too blurred or dark to be read
 
 Summaries = Float[np.ndarray, "n 2*d"]
 
 
-def fit_plate_check(plates: Summaries, legible: Bool[np.ndarray, " n"], others: Summaries) -> dict[str, Any]:
+def fit_plate_check(plates: Summaries, others: Summaries) -> dict[str, Any]:
     """Parameters of a `PlateCheck`: logistic regression, plates and other images having the same weight.
 
-    Every second image of each kind is fitted to; the bias is such that `LOST` of the legible plates among the rest are lost.
+    Every second image of each kind is fitted to; the bias is such that `LOST` of the other plates are lost.
 
     Args:
       plates: `encoding_summary` of images that plates fill.
-      legible: whether most of the text can be read in them; others may be lost, since nothing could be read in them anyway.
       others: of images that show no plate of the kind that the OCR reads.
     """
     features = np.concatenate([plates[::2], others[::2]]).astype(np.float64)
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
     is_plate = np.arange(len(features)) < len(plates[::2])
     weights = _logistic_regression((features - mean) / spread, is_plate) / spread
-    held_out = plates[1::2][legible[1::2]] @ weights
+    held_out = plates[1::2] @ weights
     return {"linear": {"kernel": np.float32(weights[:, None]), "bias": np.float32([-np.quantile(held_out, LOST)])}}
 
 

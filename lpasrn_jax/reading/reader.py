@@ -23,8 +23,9 @@ from lpasrn_jax.reading.programs import ReadingPrograms
 from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
 from lpasrn_jax.reading.region import Region
 from lpasrn_jax.registration import register
+from lpasrn_jax.runtime import enable_compilation_cache
 from lpasrn_jax.weights.bundle import Bundle, Calibration
-from lpasrn_jax.weights.load import load_weights
+from lpasrn_jax.weights.load import bundled_names, load_weights
 
 LATER = {"generator": "stage 2 or later", "ocr": "stage 2 or later", "fusion": "stage track"}  # who has a network
 MAGNIFICATIONS = (1, 2, 4, 8)  # of the training size, at which images are enhanced
@@ -282,13 +283,15 @@ class Reader:
             )
 
 
-def load(path: str | os.PathLike, *, device: str | None = None, min_confidence: float = 0.0) -> Reader:
+def load(path: str | os.PathLike, *, device: str | None = None, min_confidence: float = 0.0, cache: bool = True) -> Reader:
     """The model that comes with the package, `lite`, of a checkpoint, such as `runs/a/best`, or of a bundle, `NAME.safetensors`.
 
     Args:
       path: `lite`, or the path of a checkpoint or a bundle.
       device: `cpu`, `gpu` or another platform of JAX; the fastest that there is if it is not given.
       min_confidence: in [0, 1]; readings below it are marked as rejected.
+      cache: keep compiled programs for other processes, see `runtime.enable_compilation_cache`; a cache that the program has set
+        itself is used as it is.
 
     Raises:
       UserError: if there is no model at `path`, or it is damaged, or its parameters do not fit its card, before any network is
@@ -299,6 +302,8 @@ def load(path: str | os.PathLike, *, device: str | None = None, min_confidence: 
     check_kind("min_confidence", min_confidence, numbers.Real, "a probability in [0, 1]")
     if not 0 <= min_confidence <= 1:
         raise UserError(f"min_confidence: {min_confidence} found; expected a probability in [0, 1]")
+    if cache:
+        enable_compilation_cache()
     return Reader(_for_reading(path, load_weights(path)), _device(device), min_confidence)
 
 
@@ -309,7 +314,8 @@ def _for_reading(path: str | os.PathLike, bundle: Bundle) -> Bundle:
         raise UserError(f"{path}: no generator and no OCR is in it, only {', '.join(sorted(bundle.params)) or 'nothing'}")
     model = {**bundle.config["model"], "deform_implementation": "auto"}
     reading = Bundle(params, {**bundle.config, "model": model}, bundle.about)
-    reading.model.check(str(path), reading.params, reading.model.plate_format)
+    if path not in bundled_names():  # the package's own tests check those, and a second is saved at each start
+        reading.model.check(str(path), reading.params, reading.model.plate_format)
     return reading
 
 

@@ -11,7 +11,7 @@ from lpasrn_jax.weights.bundle import load_bundle, save_bundle
 from tests.random_bundle import part, random_bundle
 
 
-def test_export_fits_a_check_to_the_ocr(tmp_path, capsys):
+def test_export_fits_a_check_to_the_ocr(tmp_path):
     source = save_bundle(tmp_path / "run", random_bundle())
     assert not lp.load(source).knows_plates
     arguments = ["--checkpoint", str(source), "--out", str(tmp_path / "plates.safetensors")]

@@ -10,7 +10,7 @@ import lpasrn_jax as lp
 from lpasrn_jax.commands.sources import find_sources, source_image
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.synthetic import write_tracks
-from lpasrn_jax.weights.load import BUNDLED, load_weights
+from lpasrn_jax.weights.load import BUNDLED, bundled_names, load_weights
 
 REAL_PLATES = pathlib.Path(__file__).parents[3] / "shared/real_plates"
 
@@ -22,10 +22,17 @@ def lite():
 
 def test_the_card_tells_what_a_user_should_know():
     bundle = load_weights("lite")
-    assert bundle.params.keys() == {"generator", "fusion", "ocr"}
+    assert bundle.params.keys() == {"generator", "fusion", "ocr", "plate_check"}
     assert bundle.calibration is not None
     assert "synthetic plates" in bundle.about["note"]
     assert "root" not in (BUNDLED / "lite.json").read_text()
+
+
+@pytest.mark.parametrize("name", bundled_names())
+def test_bundled_weights_fit_their_cards(name):
+    """`load` need not look again."""
+    bundle = load_weights(name)
+    bundle.model.check(name, bundle.params, bundle.model.plate_format)
 
 
 def test_drawn_tracks(lite, tmp_path):
