@@ -17,18 +17,18 @@ Summaries = Float[np.ndarray, "n 2*d"]
 def fit_plate_check(plates: Summaries, others: Summaries) -> dict[str, Any]:
     """Parameters of a `PlateCheck`: logistic regression, plates and other images having the same weight.
 
-    Every second image of each kind is fitted to; the bias is such that `LOST` of the other plates are lost.
+    The first half of each kind is fitted to; the bias is such that `LOST` of the other plates are lost.
 
     Args:
-      plates: `encoding_summary` of images that plates fill.
+      plates: `encoding_summary` of images that plates fill, those of one plate beside each other.
       others: of images that show no plate of the kind that the OCR reads.
     """
-    features = np.concatenate([plates[::2], others[::2]]).astype(np.float64)
+    (fitted, held_out), (fitted_others, _) = (np.array_split(kind.astype(np.float64), 2) for kind in (plates, others))
+    features = np.concatenate([fitted, fitted_others])
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-6
-    is_plate = np.arange(len(features)) < len(plates[::2])
+    is_plate = np.arange(len(features)) < len(fitted)
     weights = _logistic_regression((features - mean) / spread, is_plate) / spread
-    held_out = plates[1::2] @ weights
-    return {"linear": {"kernel": np.float32(weights[:, None]), "bias": np.float32([-np.quantile(held_out, LOST)])}}
+    return {"linear": {"kernel": np.float32(weights[:, None]), "bias": np.float32([-np.quantile(held_out @ weights, LOST)])}}
 
 
 def _logistic_regression(features: Float[np.ndarray, "n d"], is_plate: Bool[np.ndarray, " n"]) -> Float[np.ndarray, " d"]:
