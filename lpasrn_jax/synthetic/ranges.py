@@ -148,7 +148,7 @@ class PoseRanges:
     usual_lr_height: Range = Range(17, 22)  # pixels of the frame
     lr_height: Range = Range(10, 34)  # the others
     smallest_plate: float = 9.0  # pixels of its left and right sides in an LR frame; smaller ones hold no text
-    hr_height: Range = Range(34, 60)
+    hr_height: Range = Range(44, 76)
     growth: Range = Range(0.92, 1.3)  # height of the last LR frame over that of the first
 
 
@@ -175,9 +175,9 @@ class CameraRanges:
     grid_offset: float = 0.5  # probability that blocks do not begin at the frame's corner: a crop of a larger picture
     flicker: Range = Range(0, 0.12, power=1.5)  # of either sign: change of exposure between frames
     refocus: Range = Range(0, 0.3, power=1.5)  # of either sign: change of the blur between frames, of itself
-    hr_defocus: Range = Range(0.15, 0.55)
+    hr_defocus: Range = Range(0.15, 0.45)
     hr_motion: Range = Range(0, 0.5, power=2)
-    hr_noise: Range = Range(0.2, 2)
+    hr_noise: Range = Range(0.1, 0.7)
     hr_jpeg: Range = Range(85, 98)  # of files that are JPEG
     # At night and in rain:
     night_level: Range = Range(30, 245)

@@ -14,7 +14,11 @@ SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "make_tracks.py"
 def make_tracks(monkeypatch):
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
-        runpy.run_path(str(SCRIPT), run_name="__main__")
+        try:
+            runpy.run_path(str(SCRIPT), run_name="__main__")
+        except SystemExit as ended:
+            if ended.code:
+                raise
 
     return run
 
