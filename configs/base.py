@@ -1,10 +1,12 @@
 """What all stages share. A stage's config starts from here and changes what makes it that stage.
 
 Key names follow the guide's: `model.num_rrdb_blocks`, `loss.lambda_embed`, `stage.lr`, ...; each is an override on the command
-line, as in `--config.model.num_rrdb_blocks=8`. The keys of `model` are the attributes of `Generator` in
+line, as in `--config.model.num_rrdb_blocks=8`. Layouts go by their names, `--config.plates.layouts.German=LLNNNN`: those given
+replace the ones that are there. The keys of `model` are the attributes of `Generator` in
 lpasrn_jax/models/generator.py and, in `model.ocr`, of `OCR` in lpasrn_jax/models/ocr.py, with their defaults.
 """
 
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -105,13 +107,20 @@ def with_preset(config: ConfigDict, preset: str, stage: str, quick_stage: Mappin
 
     Args:
       preset: "" for the config as it is; "quick" for the small size, with `quick_stage` in the stage's section; or a YAML file of
-        the guide's form, such as lp_asrn.yaml, whose section `progressive_training.STAGE` is the stage's.
+        the guide's form, whose section `progressive_training.STAGE` is the stage's, and which may start from `preset: quick`. A
+        file that is not there is looked for in `configs/`: lp_asrn.yaml, the guide's own settings.
       stage: its name among a file's, `stage0` to `stage4` or `track`.
     """
-    if preset == "quick":
+
+    def make_quick():
         quick(config).stage.update(quick_stage)
+
+    if preset == "quick":
+        make_quick()
     elif preset.endswith((".yaml", ".yml")):
-        update_from_yaml(config, preset, stage)
+        ours = pathlib.Path(__file__).parent / preset
+        found = ours if ours.exists() and not pathlib.Path(preset).exists() else preset
+        update_from_yaml(config, str(found), stage, {"quick": make_quick})
     elif preset:
         raise UserError(f"config preset {preset!r} found; expected :quick, :FILE.yaml, or nothing")
     return config

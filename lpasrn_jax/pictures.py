@@ -53,7 +53,7 @@ def confusion_picture(counts: Float[np.ndarray, "v v"], alphabet: str) -> UInt8[
 
     Args:
       counts: how often each character was read as each other one.
-      alphabet: the v characters.
+      alphabet: a sign for each class v.
     """
     counts = np.asarray(counts)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

@@ -74,7 +74,7 @@ def flatten(logits):
 def test_ocr_equals_the_pytorch_one(check):
     """In double precision: in single, a ReLU or a maximum so near its kink that rounding decides has one gradient here, another
     there, and which it is differs between machines."""
-    model = OCR(36, 7, WIDTHS, blocks_per_stage=1, transformer_layers=2, heads=HEADS, dtype="float64")
+    model = OCR(36, 7, 36, WIDTHS, blocks_per_stage=1, transformer_layers=2, heads=HEADS, dtype="float64")
     reference = compare.randomise(reference_ocr.OCR(36, 7, WIDTHS, 1, 2, HEADS), seed=6).double()
     with torch.no_grad():  # a map that turns, shrinks and shifts a little, and is another one for each image
         reference.transformer.affine.weight.mul_(0.2)

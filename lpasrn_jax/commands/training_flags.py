@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Sequence
 
 import ml_collections
@@ -15,10 +16,13 @@ from lpasrn_jax.errors import UserError
 
 FLAGS = flags.FLAGS
 OVERRIDE = re.compile(r"--?(no)?config\.([\w.]+)")
+TABLE_OVERRIDE = re.compile(r"--?config\.(plates\.(?:layouts|kinds))\.([^=]+)(?:=(.*))?")  # of keys that are the user's own
 
 
 def define_config(values: flags.FlagValues = FLAGS, argv: list[str] | None = None) -> None:
     """The flag `--config FILE[:PRESET]`; each key of the config is an override, as in `--config.stage.lr=1e-3`.
+
+    Layouts and kinds of slot go by their own names, `--config.plates.layouts.German=LLNNNN`; they replace those of the config.
 
     Args:
       values: where it is defined.
@@ -29,7 +33,7 @@ def define_config(values: flags.FlagValues = FLAGS, argv: list[str] | None = Non
         None,
         "The stage: configs/stage1.py, configs/stage1.py:quick or configs/stage1.py:FILE.yaml.",
         flag_values=values,
-        sys_argv=argv,
+        sys_argv=_split_tables(sys.argv if argv is None else argv)[0],
     )
     flags.mark_flag_as_required("config", flag_values=values)
 
@@ -88,13 +92,30 @@ def load_config(file: str, overrides: Sequence[str]) -> ml_collections.ConfigDic
 
 
 def _parse(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
+    argv, tables = _split_tables(argv)
     with _one_line(argv):
         remaining = values(argv)
         if "config" in values:
             values.config.seed  # noqa: B018  (a file that could not be loaded raises at its first use)
+            for section, entries in tables.items():
+                values.config.update_from_flattened_dict({section: ml_collections.ConfigDict(entries)})
     if remaining[1:]:
         raise UserError(f"{remaining[1]!r} is no flag; expected arguments such as --config.stage.lr=1e-3")
     return remaining
+
+
+def _split_tables(argv: Sequence[str]) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """The arguments that ml_collections can take, and the entries of the sections whose keys are the user's own."""
+    rest, tables = [], {}
+    arguments = iter(argv)
+    for argument in arguments:
+        override = TABLE_OVERRIDE.fullmatch(argument)
+        if override is None:
+            rest.append(argument)
+        else:
+            section, name, value = override.groups()
+            tables.setdefault(section, {})[name] = next(arguments, "") if value is None else value
+    return rest, tables
 
 
 @contextlib.contextmanager

@@ -89,8 +89,8 @@ def write_report(
     grid = image_grid({title: images[kind] for kind, title in titles.items()}, captions=captions, truth=truth)
     Image.fromarray(grid).save(folder / PICTURE)
     if read:
-        counts = texts.confusion_counts(judged.text, read[main_kind(list(read))], len(plate_format.alphabet))
-        Image.fromarray(confusion_picture(counts, plate_format.alphabet)).save(folder / CONFUSION)
+        counts = texts.confusion_counts(judged.text, read[main_kind(list(read))], len(plate_format.labels))
+        Image.fromarray(confusion_picture(counts, plate_format.labels)).save(folder / CONFUSION)
         diagrams.write_reliability(folder / RELIABILITY, found["confidence"], list(found["confidence"]))
     (folder / "report.md").write_text(report_text(found, slots=plate_format.length, rows=len(rows), other=other))
 

@@ -20,7 +20,7 @@ from lpasrn_jax.data import pipeline
 from lpasrn_jax.evaluation import aggregate
 from lpasrn_jax.evaluation.judge import BATCH_SIZE, Judge, Judged
 from lpasrn_jax.evaluation.texts import edit_accuracy
-from lpasrn_jax.plates import DIGIT
+from lpasrn_jax.plates import DIGIT, LETTER
 
 RAPIDOCR_HEIGHT = 96  # pixels; its recogniser then takes the image to its own 48
 # Tesseract wants large letters on paper: the plate in these pixels, and of it the part that holds the characters, without the
@@ -111,7 +111,8 @@ def map_look_alikes(text: str, pattern: str) -> str:
     """
     if len(text) != len(pattern):
         return text
-    return "".join((DIGIT_OF if kind == DIGIT else LETTER_OF).get(c, c) for c, kind in zip(text, pattern, strict=True))
+    look_alikes = {DIGIT: DIGIT_OF, LETTER: LETTER_OF}
+    return "".join(look_alikes.get(kind, {}).get(c, c) for c, kind in zip(text, pattern, strict=True))
 
 
 def read_first_frames(

@@ -69,7 +69,7 @@ def summarize(
     found["calibration"] = calibrated and calibrated._asdict()
     honest = calibrated or Calibration()
     found["confidence"] = {str(count): _confidence(judged, kind, count, masks, honest) for count in (1, FRAMES)}
-    found["confusions"] = confusions(judged.text, read[kind], plate_format.alphabet)
+    found["confusions"] = confusions(judged.text, read[kind], plate_format.labels)
     return found
 
 
@@ -101,13 +101,13 @@ def track_accuracy(judged: Judged, kind: str, rule: str, masks: Bool[np.ndarray,
     return {str(count): _mean(_tracks_right(judged, kind, rule, count, masks)) for count in FRAME_COUNTS}
 
 
-def confusions(text: Int[np.ndarray, "n k"], read: Int[np.ndarray, "n k"], alphabet: str) -> list[list]:
-    """The most frequent misreadings, as [true character, character read, times]; equals in the alphabet's order."""
-    counts = texts.confusion_counts(text, read, len(alphabet))
+def confusions(text: Int[np.ndarray, "n k"], read: Int[np.ndarray, "n k"], labels: str) -> list[list]:
+    """The most frequent misreadings, as [true character, character read, times]; equals in the order of the labels."""
+    counts = texts.confusion_counts(text, read, len(labels))
     np.fill_diagonal(counts, 0)
     most = np.argsort(-counts, axis=None, kind="stable")[:CONFUSIONS]
     pairs = zip(*np.unravel_index(most, counts.shape), strict=True)
-    return [[alphabet[true], alphabet[seen], int(counts[true, seen])] for true, seen in pairs if counts[true, seen]]
+    return [[labels[true], labels[seen], int(counts[true, seen])] for true, seen in pairs if counts[true, seen]]
 
 
 def _tracks_right(judged: Judged, kind: str, rule: str, count: int, masks: Bool[np.ndarray, "l k v"]) -> Float[np.ndarray, " t"]:

@@ -29,7 +29,7 @@ class Outputs:
       embeddings: by kind of image, as far as `images_embedded` asks for them.
       text: the true classes.
       class_weights: weight of each true class in LCOFL.
-      is_digit: which classes are digits.
+      allowed: the classes that each plate's layout allows in each slot.
     """
 
     images: Mapping[str, Float[Array, "b _ _ 3"]]
@@ -38,7 +38,7 @@ class Outputs:
     embeddings: Mapping[str, Float[Array, "b d"]]
     text: Int[Array, "b k"]
     class_weights: Float[Array, " v"]
-    is_digit: Bool[Array, " v"]
+    allowed: Bool[Array, "b k v"]
 
 
 class Term(NamedTuple):
@@ -79,7 +79,7 @@ def _lcofl(outputs: Outputs, config: Config, epoch) -> dict[str, Term]:
         "classification": Term(loss.lambda_lcofl, lcofl.classification_loss(slots, outputs.text, outputs.class_weights)),
         "layout": Term(
             loss.lambda_lcofl * loss.lambda_layout,
-            lcofl.layout_penalty(slots, outputs.text, outputs.is_digit, loss.layout_beta),
+            lcofl.layout_penalty(slots, outputs.allowed, loss.layout_beta),
         ),
         "ssim": Term(loss.lambda_lcofl * loss.lambda_ssim, pixel.ssim_loss(outputs.images["sr"], outputs.images["hr"])),
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
@@ -14,26 +12,27 @@ BLANK = 0  # character i is class i + 1
 
 
 def ctc_loss(logits: Float[Array, "b t v+1"], text: Int[Array, "b k"]) -> Float[Array, " b"]:
-    """-log p of the text, summed over all its alignments with the t steps, divided by k; 0 or more.
+    """-log p of the text, summed over all its alignments with the t steps, divided by its number of characters; 0 or more.
 
-    Graves, Fernandez, Gomez, Schmidhuber 2006 (doi:10.1145/1143844.1143891). Divided by k it is a value per character, like the
-    loss of the slots. A text that fits no alignment (see `steps_needed`) gets about 1e5 / k, and a gradient without meaning.
+    Graves, Fernandez, Gomez, Schmidhuber 2006 (doi:10.1145/1143844.1143891). So it is a value per character, like the loss of the
+    slots. A text of n characters that fits no alignment (see `steps_needed`) gets about 1e5 / n, and a gradient without meaning.
 
     Args:
       logits: blank is class 0, character i is class i + 1.
-      text: characters i, all k of them present.
+      text: characters i; a slot without a character has the class v.
     """
-    b, t, _ = logits.shape
-    k = text.shape[1]
-    # optax marks padding by 1; here all steps and all characters count.
-    losses = optax.ctc_loss(logits, jnp.zeros((b, t)), text + 1, jnp.zeros((b, k)), blank_id=BLANK)
+    b, t, classes = logits.shape
+    used = text < classes - 1
+    # optax marks padding by 1; all steps count.
+    labels = jnp.where(used, text + 1, BLANK)
+    losses = optax.ctc_loss(logits, jnp.zeros((b, t)), labels, 1.0 - used, blank_id=BLANK)
     # Rounding takes a text that is all but certain below 0. No gradient is lost there: of a step it sums to at most 2 (1 - p).
-    return jnp.maximum(losses, 0.0) / k
+    return jnp.maximum(losses, 0.0) / used.sum(axis=-1)
 
 
 def steps_needed(plate_format: PlateFormat) -> int:
     """The fewest CTC steps in which every text of the format can be written.
 
-    A character takes a step, and so does the blank between two equal ones: neighbours of one kind may be equal.
+    A character takes a step, and so does the blank between two equal ones.
     """
-    return max(len(pattern) + sum(a == b for a, b in itertools.pairwise(pattern)) for _, pattern in plate_format.layouts)
+    return max(len(pattern) + plate_format.neighbours_alike(pattern) for _, pattern in plate_format.layouts)

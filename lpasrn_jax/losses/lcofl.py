@@ -25,19 +25,15 @@ def classification_loss(
     return jnp.mean(losses if class_weights is None else class_weights[text] * losses, axis=-1)
 
 
-def layout_penalty(
-    slots: Float[Array, "b k v"], text: Int[Array, "b k"], is_digit: Bool[Array, " v"], beta: float
-) -> Float[Array, " b"]:
-    """`beta` times the probability that slots hold the wrong kind of character, summed over the slots; in [0, beta k].
+def layout_penalty(slots: Float[Array, "b k v"], allowed: Bool[Array, "b k v"], beta: float) -> Float[Array, " b"]:
+    """`beta` times the probability that slots hold what the plate's layout forbids there, summed over the slots; in [0, beta k].
 
-    The wrong kind is digits where the text has a letter, and letters where it has a digit. This is a soft form of the paper's
-    penalty, which counts such characters in the decoded text: a count has no gradient.
+    That is digits where the layout has a letter, letters where it has a digit, and either where it has no slot any more. This is
+    a soft form of the paper's penalty, which counts such characters in the decoded text: a count has no gradient.
 
     Args:
       slots: logits.
-      text: the true classes.
-      is_digit: which classes are digits; all others are letters.
+      allowed: the mask of each plate's layout, as `PlateFormat.layout_masks` gives it.
       beta: the penalty of a slot that is wholly of the wrong kind.
     """
-    wrong_kind = is_digit[text][..., None] != is_digit
-    return beta * jnp.sum(jax.nn.softmax(slots), axis=(-2, -1), where=wrong_kind)
+    return beta * jnp.sum(jax.nn.softmax(slots), axis=(-2, -1), where=~allowed)

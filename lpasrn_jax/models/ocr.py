@@ -102,8 +102,9 @@ class OCR(nn.Module):
     out either by itself, both heads stay for long at texts that are alike for every plate.
 
     Attributes:
-      num_classes: characters v of the alphabet, without the blank.
-      num_slots: characters k of a plate.
+      num_classes: characters of the alphabet, without the blank of CTC.
+      num_slots: slots k of a plate.
+      num_slot_classes: classes v of a slot: the characters and, where plates differ in length, one for no character.
       widths: channels of the four stages, multiples of 8; the last is the transformer's width d.
       blocks_per_stage: residual blocks of each stage.
       transformer_layers: encoder layers.
@@ -113,6 +114,7 @@ class OCR(nn.Module):
 
     num_classes: int
     num_slots: int
+    num_slot_classes: int
     widths: tuple[int, int, int, int] = (64, 128, 256, 512)
     blocks_per_stage: int = 2
     transformer_layers: int = 2
@@ -153,7 +155,9 @@ class OCR(nn.Module):
         attention = nn.MultiHeadDotProductAttention(self.heads, dtype=dtype, kernel_init=_unmixed, name="slot_attention")
         attended = attention(queries, steps)
         x = nn.LayerNorm(epsilon=1e-5, dtype=dtype, name="norm_slots")(attended + queries)
-        return nn.Dense(self.num_classes, dtype=jnp.promote_types(jnp.float32, dtype), kernel_init=CONV_INIT, name="slots")(x)
+        return nn.Dense(self.num_slot_classes, dtype=jnp.promote_types(jnp.float32, dtype), kernel_init=CONV_INIT, name="slots")(
+            x
+        )
 
 
 def _unmixed(key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Array, "d heads d/heads"]:
@@ -164,4 +168,4 @@ def _unmixed(key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Array, "d h
 def create_ocr(config: Mapping[str, Any], plates: PlateFormat, dtype: str = "float32") -> OCR:
     """The OCR of a config's `model.ocr` section for plates of that format."""
     fields = dict(config) | {"widths": tuple(config["widths"])}  # YAML gives lists; modules are hashed
-    return OCR(num_classes=len(plates.alphabet), num_slots=plates.length, dtype=dtype, **fields)
+    return OCR(len(plates.alphabet), plates.length, len(plates.labels), dtype=dtype, **fields)

@@ -168,6 +168,9 @@ class PlateModel:
             raise UserError(f"{what}: the OCR reads the alphabet {theirs.alphabet}, this model {ours.alphabet}")
         if "ocr" in self.networks and theirs.length != ours.length:
             raise UserError(f"{what}: the OCR reads plates of {theirs.length} characters, this model of {ours.length}")
+        if "ocr" in self.networks and theirs.has_unused != ours.has_unused:
+            lengths = {False: "of one length", True: "of several lengths"}
+            raise UserError(f"{what}: the OCR reads plates {lengths[theirs.has_unused]}, this model {lengths[ours.has_unused]}")
         check_params(what, self.shapes(), params)
 
     def enlarge(self, params: Params, lr: Images) -> Float[Array, "b rh rw 3"]:

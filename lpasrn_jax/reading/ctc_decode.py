@@ -23,8 +23,8 @@ class BestPath(NamedTuple):
 
 
 class BeamText(NamedTuple):
-    """classes: the text, all `NONE` if the steps are too few for any. log_prob: of all paths that the search has followed to it,
-    which is at most the text's own; -inf if there is none."""
+    """classes: the text, then `NONE`; all `NONE` if the steps are too few for any. log_prob: of all paths that the search has
+    followed to it, which is at most the text's own; -inf if there is none."""
 
     classes: Int[Array, "b k"]
     layout: Int[Array, " b"]
@@ -56,19 +56,19 @@ def ctc_greedy(ctc: Float[Array, "b t v+1"]) -> BestPath:
 
 
 def ctc_beam(ctc: Float[Array, "b t v+1"], layout_masks: Bool[Array, "l k v"], *, beam_width: int = 16) -> BeamText:
-    """The most probable text of exactly k characters that has one of the layouts, as far as a beam search finds it.
+    """The most probable text that has one of the layouts, as far as a beam search finds it.
 
     Each layout is searched by itself: a prefix grows only by characters that the layout allows in that place, and one that cannot
-    reach k characters in the steps that are left is dropped. The better layout wins, the first of equals. With a beam as wide as
-    there are prefixes the search is exhaustive.
+    reach the layout's length in the steps that are left is dropped. The better layout wins, the first of equals. With a beam as
+    wide as there are prefixes the search is exhaustive.
 
     Args:
       ctc: logits before softmax.
-      layout_masks: True where a layout allows a character in a slot.
+      layout_masks: True where a layout allows a class in a slot; there may be one more class than characters, for unused slots.
       beam_width: prefixes kept after each step.
     """
     log_probs = jax.nn.log_softmax(ctc, axis=-1)
-    masks = jnp.asarray(layout_masks)
+    masks = jnp.asarray(layout_masks)[..., : ctc.shape[-1] - 1]  # a slot where nothing is allowed is one that is not used
     search = functools.partial(_search, beam_width=beam_width)
     found, scores = jax.vmap(lambda one: jax.vmap(lambda mask: search(one, mask))(masks))(log_probs)  # [b l k], [b l]
     layout = scores.argmax(axis=-1)
@@ -79,18 +79,20 @@ def ctc_beam(ctc: Float[Array, "b t v+1"], layout_masks: Bool[Array, "l k v"], *
 def _search(
     log_probs: Float[Array, "t v+1"], mask: Bool[Array, "k v"], beam_width: int
 ) -> tuple[Int[Array, " k"], Float[Array, ""]]:
-    steps, k = log_probs.shape[0], mask.shape[0]
+    steps, k, length = log_probs.shape[0], mask.shape[0], mask.any(axis=-1).sum()
     none = jnp.full((beam_width,), -jnp.inf, log_probs.dtype)
     start = _Beam(jnp.full((beam_width, k), NONE), jnp.zeros(beam_width, int), none.at[0].set(0.0), none)
     left = jnp.arange(steps - 1, -1, -1)
-    beam, _ = jax.lax.scan(lambda beam, step: (_advance(beam, *step, mask), None), start, (log_probs, left))
-    score = jnp.where(beam.length == k, beam.total, -jnp.inf)
+    beam, _ = jax.lax.scan(lambda beam, step: (_advance(beam, *step, mask, length), None), start, (log_probs, left))
+    score = jnp.where(beam.length == length, beam.total, -jnp.inf)
     best = score.argmax()
     return jnp.where(score[best] > -jnp.inf, beam.prefix[best], NONE), score[best]
 
 
-def _advance(beam: _Beam, log_probs: Float[Array, " v+1"], left: Int[Array, ""], mask: Bool[Array, "k v"]) -> _Beam:
-    """The beam after one more step; `left` steps follow it."""
+def _advance(
+    beam: _Beam, log_probs: Float[Array, " v+1"], left: Int[Array, ""], mask: Bool[Array, "k v"], length: Int[Array, ""]
+) -> _Beam:
+    """The beam after one more step; `left` steps follow it, and a text has `length` characters."""
     (w, k), v = beam.prefix.shape, mask.shape[1]
     characters = log_probs[1:]
     last = jnp.take_along_axis(beam.prefix, jnp.maximum(beam.length - 1, 0)[:, None], axis=1)[:, 0]
@@ -99,7 +101,7 @@ def _advance(beam: _Beam, log_probs: Float[Array, " v+1"], left: Int[Array, ""],
     # Each prefix grown by each character: by one like its last only after a blank, for otherwise it is a repetition.
     repeats = last[:, None] == jnp.arange(v)
     grown = jnp.where(repeats, beam.blank[:, None], beam.total[:, None]) + characters
-    allowed = mask[jnp.minimum(beam.length, k - 1)] & (beam.length < k)[:, None]
+    allowed = mask[jnp.minimum(beam.length, k - 1)] & (beam.length < length)[:, None]
     grown = jnp.where(allowed, grown, -jnp.inf)
 
     # Each prefix as it is: a blank, or its last character again. To that comes what grows into it from its parent in the beam.
@@ -112,9 +114,9 @@ def _advance(beam: _Beam, log_probs: Float[Array, " v+1"], left: Int[Array, ""],
     grown = jnp.where(counted, -jnp.inf, grown)
 
     # The best of all, among those that can still be completed.
-    reachable = k - beam.length <= left
+    reachable = length - beam.length <= left
     stay_score = jnp.where(reachable, jnp.logaddexp(blank, character), -jnp.inf)
-    grow_score = jnp.where((k - beam.length - 1 <= left)[:, None], grown, -jnp.inf)
+    grow_score = jnp.where((length - beam.length - 1 <= left)[:, None], grown, -jnp.inf)
     score, chosen = jax.lax.top_k(jnp.concatenate([stay_score, grow_score.ravel()]), w)
     grows = chosen >= w
     parent = jnp.where(grows, (chosen - w) // v, chosen)

@@ -28,7 +28,7 @@ LogOdds = Float[np.ndarray, " n"]
 
 def shape_reason(height: int, width: int, model: PlateModel) -> str:
     """Why an image of that many pixels is not one that a plate fills; empty where it may be."""
-    slots = model.plate_format.length
+    slots = min(len(pattern) for _, pattern in model.plate_format.layouts)
     least = slots * MIN_SLOT_WIDTH
     if height < MIN_HEIGHT or width < least:
         return f"{width} x {height} pixels are too few for {slots} characters, which need {least} x {MIN_HEIGHT}"

@@ -248,7 +248,7 @@ class Reader:
             else:
                 large[i] = frame_array(rgb, None, self._model.hr_size)
         count = len(small) + len(large)
-        log_probs = np.zeros((count, self.plate_format.length, len(self.plate_format.alphabet)), np.float32)
+        log_probs = np.zeros((count, self.plate_format.length, len(self.plate_format.labels)), np.float32)
         if small:
             log_probs[[*small]] = self._programs.read_lr([*small.values()])
         if large:

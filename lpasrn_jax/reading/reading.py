@@ -19,11 +19,11 @@ class Reading:
     """A plate's text with its probability.
 
     Attributes:
-      text: the most probable text, k characters, also when it is rejected.
-      confidence: the probability in [0, 1] that all of it is right: the product over the slots.
+      text: the most probable text, also when it is rejected.
+      confidence: the probability in [0, 1] that all of it is right: the product over the slots, those of no character included.
       layout: the name of the layout that it has.
-      slots: (character, probability) of each of the k slots.
-      runners_up: of each slot, the next (character, probability) pairs, the most probable first.
+      slots: (character, probability) of each character.
+      runners_up: of each character, the next (character, probability) pairs, the most probable first; "" is no character.
       frames: how many images it was read from.
       rejected: True if the confidence is below what was asked for: then the text is a guess.
       is_plate: False if the image shows no plate that could be read: then the text means nothing.
@@ -98,6 +98,7 @@ def create_reading(
     text = plate_format.decode(classes)
     of_text = probabilities[np.arange(len(classes)), classes]
     confidence = float(of_text.prod())
+    used = classes < len(plate_format.alphabet)
     others = probabilities.copy()
     others[np.arange(len(classes)), classes] = -1.0
     order = np.argsort(-others, axis=-1, kind="stable")[:, :RUNNERS_UP]
@@ -105,10 +106,10 @@ def create_reading(
         text=text,
         confidence=confidence,
         layout=next((name for name in plate_format.layout_names if plate_format.fits(text, name)), ""),
-        slots=tuple((c, float(p)) for c, p in zip(text, of_text, strict=True)),
+        slots=tuple((c, float(p)) for c, p in zip(text, of_text[used], strict=True)),
         runners_up=tuple(
-            tuple((plate_format.alphabet[c], float(slot[c])) for c in best if slot[c] > 0)
-            for best, slot in zip(order, others, strict=True)
+            tuple((plate_format.decode([c]), float(slot[c])) for c in best if slot[c] > 0)
+            for best, slot in zip(order[used], others[used], strict=True)
         ),
         frames=frames,
         rejected=confidence < min_confidence,

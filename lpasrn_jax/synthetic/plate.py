@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from lpasrn_jax.plates import LETTER
 from lpasrn_jax.synthetic import details
 from lpasrn_jax.synthetic.canvas import WIDTH_MM, Colour, Plate, blank, blend, fill_rectangle, px
 from lpasrn_jax.synthetic.glyphs import FE, MANDATORY, Glyph
@@ -33,7 +32,7 @@ def draw_plate(text: str, layout: str, pattern: str, ranges: PlateRanges, rng: n
     Args:
       text: the characters, one per slot.
       layout: `Brazilian` (grey and other colours, a dot between the groups), `Mercosur` (white, blue band), or any other: plain.
-      pattern: the layout's pattern, `L` or `N` per slot; the dot or gap follows its first run of letters.
+      pattern: the layout's pattern, a kind per slot; the dot or gap follows its first run of one kind.
       ranges: colours, proportions and details.
       rng: draws from the ranges.
 
@@ -183,5 +182,5 @@ class _Row:
 
 
 def _first_group(pattern: str) -> int:
-    """Number of letters that the pattern starts with."""
-    return len(pattern) - len(pattern.lstrip(LETTER))
+    """Number of slots of one kind that the pattern starts with."""
+    return len(pattern) - len(pattern.lstrip(pattern[0]))

@@ -104,7 +104,7 @@ def _begin(job: Job, checkpoints: Checkpoints) -> tuple[TrainState, grain.Datase
     """The state, the batches and the progress to start with: the run's own last ones, or those of step 0."""
 
     def state_of(params: dict[str, Params]) -> TrainState:
-        num_classes = len(job.config.plates.alphabet)
+        num_classes = len(job.model.plate_format.labels)
         return create_state(params, job.trained, job.optimizer, num_classes=num_classes, seed=job.config.seed)
 
     everywhere = runtime.replicated(job.mesh)

@@ -8,14 +8,13 @@ import jax
 import jax.numpy as jnp
 import ml_collections
 import optax
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
 from lpasrn_jax import images
 from lpasrn_jax.data import augment
 from lpasrn_jax.evaluation import metrics
 from lpasrn_jax.losses import compose, confusion
 from lpasrn_jax.models import PlateModel
-from lpasrn_jax.plates import DIGIT
 from lpasrn_jax.training.state import Params, Trained, TrainState, update_ema
 
 Batch = dict[str, Array]
@@ -42,7 +41,7 @@ def train_step(
     batch_images = _augmented(augment_key, batch, config)
 
     def objective(params):
-        made = _outputs(read_key, model, params, batch_images, batch["text"], state.class_weights, config)
+        made = _outputs(read_key, model, params, batch_images, batch, state.class_weights, config)
         loss, terms = compose.compose(made, config, state.step / steps_per_epoch, batch["mask"])
         return loss, (terms, {kind: logits.argmax(-1) for kind, logits in made.slots.items()})
 
@@ -92,7 +91,7 @@ def _outputs(
     model: PlateModel,
     params: dict[str, Params],
     batch_images: dict[str, Array],
-    text: Int[Array, "b k"],
+    batch: Batch,
     class_weights: Float[Array, " v"],
     config: ml_collections.FrozenConfigDict,
 ) -> compose.Outputs:
@@ -107,9 +106,9 @@ def _outputs(
         slots={kind: found.slots for kind, found in logits.items()},
         ctc={kind: found.ctc for kind, found in logits.items()},
         embeddings={kind: model.embed(params, made[kind]) for kind in compose.images_embedded(config.stage)},
-        text=text,
+        text=batch["text"],
         class_weights=class_weights,
-        is_digit=jnp.asarray(model.plate_format.kind_mask(DIGIT)),
+        allowed=jnp.asarray(model.plate_format.layout_masks())[batch["layout"]],
     )
 
 
@@ -140,7 +139,7 @@ def validation_step(
     compared = {"lr": lr, **made, "hr": hr}
     scores = metrics.image_scores(compared, model.scale, image_metrics) | metrics.text_scores(decoded, batch["text"])
     if logits:
-        v = len(model.plate_format.alphabet)
+        v = len(model.plate_format.labels)
         sums["confusions"] = confusion.count(jnp.zeros((v, v)), batch["text"], read[judged], batch["mask"])
         said = {
             "index": batch["index"],

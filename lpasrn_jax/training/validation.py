@@ -62,7 +62,7 @@ class Validation:
         count = totals.pop("count")
         pictures = {"pictures": grid}
         if "confusions" in totals:
-            pictures["confusions"] = confusion_picture(totals.pop("confusions"), self._plate_format.alphabet)
+            pictures["confusions"] = confusion_picture(totals.pop("confusions"), self._plate_format.labels)
         scores = {name: float(total / count) for name, total in totals.items()}
         scores |= strangers.mean_scores(by_strangers) if self._strangers else {}
         return Judgement(scores | self._calibration(said), pictures)

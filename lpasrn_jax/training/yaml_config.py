@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import ml_collections
@@ -11,17 +11,26 @@ import yaml
 
 from lpasrn_jax.errors import UserError
 
-STAGES = "progressive_training"
+PRESET, STAGES = "preset", "progressive_training"
 STAGE_NAMES = (*(f"stage{number}" for number in range(5)), "track")  # in the order in which they follow each other
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+TABLES = ("plates.layouts", "plates.kinds")  # sections whose keys are the user's own: given, they replace what was there
 
 
-def update_from_yaml(config: ml_collections.ConfigDict, path: str, stage: str) -> None:
+def update_from_yaml(
+    config: ml_collections.ConfigDict, path: str, stage: str, presets: Mapping[str, Callable[[], object]] | None = None
+) -> None:
     """Change `config` as the file says: its sections are those of the config, but for `progressive_training.STAGE`, which is the
-    section `stage` of that stage of `STAGE_NAMES`.
+    section `stage` of that stage of `STAGE_NAMES`, and `preset`, a name in `presets`, whose changes come first.
 
     Where the file gives the stage before another name, this one starts from that. The sections of the other stages change
     nothing else, and are checked all the same.
+
+    Args:
+      config: the stage's.
+      path: of the file.
+      stage: its name in `STAGE_NAMES`.
+      presets: what changes `config` to the presets that a file may start from, by their names.
 
     Raises:
       UserError: for a file that can't be read or is no YAML, a key that the config does not have or the file has twice, and a
@@ -37,10 +46,18 @@ def update_from_yaml(config: ml_collections.ConfigDict, path: str, stage: str) -
     try:
         sections = dict(_mapping("the file", content))
         stages = _mapping(STAGES, sections.pop(STAGES, None))
-        _update("", config, sections, [*_names(config), STAGES, *(f"{STAGES}.{name}" for name in STAGE_NAMES)])
+        if PRESET in sections:
+            _apply_preset(sections.pop(PRESET), presets or {})
+        _update("", config, sections, [*_names(config), PRESET, STAGES, *(f"{STAGES}.{name}" for name in STAGE_NAMES)])
         _update_stage(config.stage, stages, stage)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _apply_preset(name: Any, presets: Mapping[str, Callable[[], object]]) -> None:
+    if not isinstance(name, str) or name not in presets:
+        raise UserError(f"{PRESET} is {name!r}; expected {' or '.join(presets)}, or no such key")
+    presets[name]()
 
 
 def _update_stage(config: ml_collections.ConfigDict, stages: Mapping[str, Any], stage: str) -> None:
@@ -73,6 +90,9 @@ def _update(where: str, config: ml_collections.ConfigDict, changes: Any, known: 
         name = f"{where}.{key}" if where else str(key)
         if key not in config:
             raise UserError(f"{name} is unknown; {_advice(where, name, known)}")
+        if name in TABLES:
+            config[key] = ml_collections.ConfigDict(_table(name, value))
+            continue
         if isinstance(config[key], ml_collections.ConfigDict):
             _update(name, config[key], value, known)
             continue
@@ -80,6 +100,15 @@ def _update(where: str, config: ml_collections.ConfigDict, changes: Any, known: 
             config[key] = _converted(value, config[key])
         except (TypeError, ValueError) as error:
             raise UserError(f"{name} is {value!r}; expected {_kind(config[key])}") from error
+
+
+def _table(where: str, value: Any) -> dict[str, str]:
+    """A section of names and texts. YAML takes 0123 for a number and yes for true; in quotes they are texts."""
+    for pair in _mapping(where, value).items():
+        for part in pair:
+            if not isinstance(part, str):
+                raise UserError(f"{where} has {part!r}; expected a text: put it in quotes")
+    return dict(value or {})
 
 
 def _converted(found: Any, present: Any) -> Any:

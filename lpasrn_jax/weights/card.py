@@ -91,6 +91,10 @@ PLATES = {
         "an object of at most 256 layouts, each a name that can be printed and a pattern of at most 32 slots",
         lambda value: isinstance(value, Mapping) and len(value) <= 256 and all(map(_is_layout, value.items())),
     ),
+    "kinds": Rule(
+        "an object of at most 26 kinds of slot, each a letter and its characters",
+        lambda value: isinstance(value, Mapping) and len(value) <= 26 and all(map(text(1024).holds, (*value, *value.values()))),
+    ),
 }
 ABOUT = {
     "step": whole(0, 2**60),
@@ -129,7 +133,7 @@ def check_card(card: str, config: Any, about: Any, networks: Collection[str]) ->
     config, about = _section(card, "config", config), _section(card, "about", about)
     check_model(card, _section(card, "model", config.get("model")), networks)
     plates = _section(card, "plates", config.get("plates"))
-    _check_fields(card, "plates", plates, PLATES, required=PLATES, only_these=True)
+    _check_fields(card, "plates", plates, PLATES, required=("alphabet", "layouts"), only_these=True)
     try:
         PlateFormat.create(**plates)
     except ValueError as error:

@@ -105,3 +105,15 @@ def test_the_steps_needed_write_the_text_of_equal_neighbours_and_one_less_does_n
     loss = jax.jit(ctc_loss.ctc_loss)
     assert loss(logits, text)[0] < 20
     assert loss(logits[:, 1:], text)[0] > 1e4
+
+
+def test_unused_slots_take_no_step_and_the_loss_is_per_character(rng):
+    logits = jnp.asarray(rng.normal(size=(2, 9, 5)), jnp.float32)
+    padded = ctc_loss.ctc_loss(logits, jnp.array([[1, 2, 4], [0, 3, 2]]))  # 4: no character
+    np.testing.assert_allclose(padded[0], ctc_loss.ctc_loss(logits[:1], jnp.array([[1, 2]]))[0], rtol=1e-6)
+    np.testing.assert_allclose(padded[1], ctc_loss.ctc_loss(logits[1:], jnp.array([[0, 3, 2]]))[0], rtol=1e-6)
+
+
+def test_neighbours_that_may_hold_the_same_character_need_a_step_between_them():
+    assert ctc_loss.steps_needed(PlateFormat(layouts=(("a", "LAN"), ("b", "LN")))) == 5
+    assert ctc_loss.steps_needed(PlateFormat(layouts=(("c", "VCVN"),), kinds=(("V", "AEIOU"), ("C", "BCD")))) == 4

@@ -8,7 +8,7 @@ import pytest
 
 from lpasrn_jax.losses import embedding, lcofl, pixel
 from lpasrn_jax.models import create_embedder, create_ocr
-from lpasrn_jax.plates import BRAZIL, DIGIT
+from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.synthetic.plate import draw_plate
 from lpasrn_jax.synthetic.ranges import RANGES
 from tests.models.random_params import images, random_params
@@ -40,7 +40,8 @@ def classification(sr, hr):
 
 
 def layout(sr, hr):
-    return lcofl.layout_penalty(read(sr), TEXT, jnp.array(BRAZIL.kind_mask(DIGIT)), beta=0.5)
+    masks = BRAZIL.layout_masks()[[BRAZIL.layout_index(layout) for _, layout, _ in PLATES]]
+    return lcofl.layout_penalty(read(sr), jnp.array(masks), beta=0.5)
 
 
 def ssim(sr, hr):

@@ -8,12 +8,13 @@ import pytest
 from lpasrn_jax.losses import lcofl
 
 # Classes: 0 and 1 are digits, 2 and 3 are letters.
-IS_DIGIT = jnp.array([True, True, False, False])
+DIGIT, LETTER, EITHER = ([True, True, False, False], [False, False, True, True], [True] * 4)
 PROBABILITIES = [
     [[0.1, 0.2, 0.3, 0.4], [0.25, 0.25, 0.25, 0.25], [0.7, 0.1, 0.1, 0.1]],
     [[0.4, 0.3, 0.2, 0.1], [0.05, 0.05, 0.1, 0.8], [0.5, 0.0625, 0.1875, 0.25]],
 ]
 TEXT = jnp.array([[2, 0, 0], [1, 3, 2]])
+ALLOWED = jnp.array([[LETTER, DIGIT, DIGIT], [DIGIT, LETTER, LETTER]])
 
 
 @pytest.fixture
@@ -39,18 +40,23 @@ def test_a_slot_weighs_as_its_true_character(slots):
 
 def test_layout_penalty_sums_the_probability_of_the_wrong_kind(slots):
     wrong_kind = [0.3 + 0.5 + 0.2, 0.3 + 0.1 + 0.5625]  # digits of slot 0, letters of slots 1 and 2; and so on
-    penalty = lcofl.layout_penalty(slots, TEXT, IS_DIGIT, 0.5)
+    penalty = lcofl.layout_penalty(slots, ALLOWED, 0.5)
     np.testing.assert_allclose(penalty, 0.5 * np.array(wrong_kind), rtol=1e-5)
+
+
+def test_a_slot_for_either_costs_nothing_whatever_it_holds(slots):
+    allowed = ALLOWED.at[0, 0].set(jnp.array(EITHER))
+    np.testing.assert_allclose(lcofl.layout_penalty(slots, allowed, 1.0), [0.5 + 0.2, 0.3 + 0.1 + 0.5625], rtol=1e-5)
 
 
 def test_the_right_kind_costs_nothing_and_the_wrong_kind_beta_a_slot():
     sure_of = jax.nn.one_hot(jnp.array([[3, 1, 1], [2, 0, 3]]), 4) * 100  # all wrong characters
-    np.testing.assert_allclose(lcofl.layout_penalty(sure_of, TEXT, IS_DIGIT, 0.4), [0, 0.4 * 2], atol=1e-6)
+    np.testing.assert_allclose(lcofl.layout_penalty(sure_of, ALLOWED, 0.4), [0, 0.4 * 2], atol=1e-6)
 
 
 def test_the_layout_penalty_moves_probability_to_the_right_kind(slots):
     # of a slot: d mass / d logit_c = p_c ((1 if c is of the wrong kind else 0) - mass)
-    gradient = jax.grad(lambda slots: lcofl.layout_penalty(slots, TEXT, IS_DIGIT, 1.0).sum())(slots)
+    gradient = jax.grad(lambda slots: lcofl.layout_penalty(slots, ALLOWED, 1.0).sum())(slots)
     np.testing.assert_allclose(gradient[0, 0], [0.1 * 0.7, 0.2 * 0.7, -0.3 * 0.3, -0.4 * 0.3], rtol=1e-4)
     np.testing.assert_allclose(gradient[0, 2], [-0.7 * 0.2, -0.1 * 0.2, 0.1 * 0.8, 0.1 * 0.8], rtol=1e-4)
 

@@ -41,6 +41,12 @@ def test_the_plate_format_sets_the_heads():
     assert (logits.ctc.shape, logits.slots.shape) == ((1, 12, 5), (1, 3, 4))
 
 
+def test_a_slot_that_may_be_unused_has_a_class_for_that_and_ctc_has_none():
+    ocr = create_ocr(SMALL, PlateFormat("01AB", (("short", "LN"), ("long", "LNN"))))
+    logits = jax.eval_shape(ocr.init_with_output, jax.random.key(0), images(1, 16, 48, 3))[0]
+    assert (logits.ctc.shape, logits.slots.shape) == ((1, 12, 5), (1, 3, 5))
+
+
 def test_images_of_a_batch_do_not_meet(ocr, params):
     batch = images(3, 16, 48, 3)
     alone, together = (jax.jit(ocr.apply)({"params": params}, x) for x in (batch[1:2], batch))

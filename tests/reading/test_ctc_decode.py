@@ -13,6 +13,7 @@ from lpasrn_jax.reading.ctc_decode import ctc_beam, ctc_greedy
 FORMATS = {
     "two layouts": (4, PlateFormat("01AB", (("old", "LN"), ("new", "LL")))),
     "three slots": (6, PlateFormat("0AB", (("a", "LLN"), ("b", "NLL")))),
+    "two lengths": (5, PlateFormat("01AB", (("long", "LNA"), ("short", "NL")))),
     "as many steps as slots": (3, PlateFormat("01A", (("only", "NLN"),))),
 }
 
@@ -47,8 +48,9 @@ def exhaustive(log_probs, masks):
         texts[text] = np.logaddexp(texts.get(text, -np.inf), sum(log_probs[t, c] for t, c in enumerate(path)))
     found = []
     for layout, mask in enumerate(masks):
-        fitting = [text for text in texts if len(text) == len(mask) and all(mask[k, c] for k, c in enumerate(text))]
-        found += [(texts[text], layout, text) for text in fitting]
+        length = mask[:, : classes - 1].any(axis=1).sum()
+        fitting = [text for text in texts if len(text) == length and all(mask[k, c] for k, c in enumerate(text))]
+        found += [(texts[text], layout, text + (-1,) * (len(mask) - length)) for text in fitting]
     return max(found, key=lambda one: one[0])
 
 

@@ -80,3 +80,13 @@ def test_of_equals_the_first_wins():
     assert (decoded.classes.tolist(), decoded.layout.tolist()) == ([[2, 0, 0]], [0])
     swapped = decode_slots(jnp.zeros((1, 3, 4)), plates.layout_masks()[::-1])
     assert (swapped.classes.tolist(), swapped.layout.tolist()) == ([[2, 0, 2]], [0])
+
+
+def test_layouts_of_two_lengths_compete_with_the_class_for_no_character():
+    plates = PlateFormat("01AB", (("long", "LNA"), ("short", "LN")))
+    slots = np.full((2, 3, 5), -4.0, np.float32)
+    slots[:, 0, 2], slots[:, 1, 1] = 4.0, 4.0
+    slots[0, 2, 4], slots[1, 2, 3] = 4.0, 4.0  # the last slot: no character, and B
+    decoded = decode_slots(jnp.array(slots), plates.layout_masks())
+    assert [plates.decode(classes) for classes in decoded.classes] == ["A1", "A1B"]
+    assert decoded.layout.tolist() == [1, 0]

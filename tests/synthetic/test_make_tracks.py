@@ -1,5 +1,6 @@
 import json
 import pathlib
+import re
 import runpy
 import sys
 
@@ -51,6 +52,16 @@ def test_not_aligned_gives_other_moments(make_tracks, tmp_path):
         assert (np.abs(shapes[0] - shapes[1]).max() < 0.004) == (name == "aligned")
 
 
+def test_plates_of_other_alphabets_and_lengths(make_tracks, tmp_path):
+    layouts = ("--layouts", "Old=LLNN", "Mercosur", "New=VANNV", "--kinds", "V=AE", "--alphabet", "0123456789ABCDE")
+    make_tracks("--out", tmp_path, "--tracks", 6, "--workers", 1, *layouts)
+    found = [json.loads(path.read_text()) for path in tmp_path.rglob("annotations.json")]
+    assert {one["plate_layout"] for one in found} == {"Old", "Mercosur", "New"}
+    for text, layout in ((one["plate_text"], one["plate_layout"]) for one in found):
+        patterns = {"Old": "[A-E]{2}[0-9]{2}", "Mercosur": "[A-E]{3}[0-9][A-E][0-9]{2}", "New": "[AE][0-9A-E][0-9]{2}[AE]"}
+        assert re.fullmatch(patterns[layout], text)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -58,6 +69,9 @@ def test_not_aligned_gives_other_moments(make_tracks, tmp_path):
         (["--tracks", 0], "tracks: 0"),
         (["--scenario-b", 1.5], "scenarios: shares"),
         (["--workers", 0], "workers: 0"),
+        (["--layouts", "German"], "--layouts: 'German' found; expected NAME=PATTERN"),
+        (["--layouts", "German=LLXN"], "plates.layouts['German']: 'LLXN' is not made of L (letter), N (digit), A (either)"),
+        (["--kinds", "AEIOU"], "--kinds: 'AEIOU' found; expected LETTER=CHARACTERS"),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_2(make_tracks, tmp_path, capsys, arguments, message):

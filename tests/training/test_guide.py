@@ -16,7 +16,7 @@ from lpasrn_jax.commands.training_flags import load_config
 from lpasrn_jax.losses import compose
 from lpasrn_jax.models import PlateModel, plate_model
 from lpasrn_jax.models.ocr import OCRLogits
-from lpasrn_jax.plates import BRAZIL, DIGIT
+from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.training import batches, optim
 from lpasrn_jax.training.hard_mining import HardExampleMiner
 from lpasrn_jax.training.loop import train_and_evaluate
@@ -296,7 +296,7 @@ def total_loss(config, epoch):
         embeddings={"sr": jnp.array([[0.0, 0.0], [0.5, 0.0]]), "hr": jnp.array([[0.25, 0.0], [1.5, 0.0]])},
         text=jnp.array([BRAZIL.encode("ABC1234"), BRAZIL.encode("ABC1235")]),
         class_weights=jnp.ones(36),
-        is_digit=jnp.array(BRAZIL.kind_mask(DIGIT)),
+        allowed=jnp.array(BRAZIL.layout_masks())[jnp.array([0, 0])],
     )
     total, _ = compose.compose(made, config, jnp.array(epoch), jnp.ones(2, bool))
     return float(total)

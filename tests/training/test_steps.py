@@ -39,7 +39,8 @@ def model_of(**networks):
 def batch_of(lr, hr, **more):
     b = len(lr)
     text = np.zeros((b, 7), np.int32)
-    return {"lr": lr, "hr": hr, "text": text, "index": np.arange(b), "mask": np.ones(b, bool), **more}
+    known = {"text": text, "layout": np.zeros(b, np.int32), "index": np.arange(b), "mask": np.ones(b, bool)}
+    return {"lr": lr, "hr": hr, **known, **more}
 
 
 @pytest.fixture

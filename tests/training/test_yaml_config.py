@@ -5,9 +5,8 @@ import re
 import pytest
 from flax.traverse_util import flatten_dict
 
-from configs import stage0, stage3, stage4
+from configs import stage0, stage1, stage2, stage3, stage4, track
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.training.yaml_config import update_from_yaml
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def test_values_come_as_the_config_wants_them(file, content, expected):
     ("msca_scales: [1.0]", "msca_scales is unknown; did you mean model.msca_scales?"),
     ("model: {ocr: {width: [8]}}", "model.ocr.width is unknown; did you mean model.ocr.widths?"),
     ("model.features: 8", "model.features is unknown; expected one of data, init_from, loss, model, plates, seed, stage, train, "
-                          "progressive_training"),
+                          "preset, progressive_training"),
     ("model: {ocr: {depth: 3}}", "model.ocr.depth is unknown; expected one of blocks_per_stage, heads, transformer_layers, "
                                  "widths"),
     ("loss: {1: 2}", "loss.1 is unknown; expected one of confusion_alpha, .*, use_lightweight_embedder"),
@@ -108,6 +107,11 @@ def test_an_unknown_key_is_named_with_what_may_be_meant(file, content, message):
     ("stage: {frozen: ocr}", "stage.frozen is 'ocr'; expected a list such as ['ocr', 'embedder']"),
     ("stage: {reads: [1]}", "stage.reads is [1]; expected a list such as []"),
     ("progressive_training: {stage2: {lr: fast}}", "progressive_training.stage2.lr is 'fast'; expected a number"),
+    ("plates: {layouts: {New: 12}}", "plates.layouts has 12; expected a text: put it in quotes"),
+    ("plates: {kinds: {V: 0123}}", "plates.kinds has 83; expected a text: put it in quotes"),
+    ("plates: {layouts: LLNN}", "plates.layouts is 'LLNN'; expected keys and values"),
+    ("preset: slow", "preset is 'slow'; expected quick, or no such key"),
+    ("preset: [quick]", "preset is ['quick']; expected quick, or no such key"),
 ])  # fmt: skip
 def test_a_value_of_another_type_is_named_with_the_type_expected(file, content, message):
     assert_refused(file, content, message)
@@ -158,5 +162,26 @@ def assert_refused(file, content, message, ending=""):
 
 def refusal(file):
     with pytest.raises(UserError) as raised:
-        update_from_yaml(stage4.get_config(), str(file), "stage4")
+        stage4.get_config(str(file))
     return str(raised.value)
+
+
+def test_a_file_may_start_from_the_small_size(file):
+    file.write_text("preset: quick\nmodel: {features: 24}\nprogressive_training: {stage3: {epochs: 7}}")
+    quick = flatten_dict(stage3.get_config("quick").to_dict(), sep=".")
+    expected = {**quick, "model.features": 24, "stage.epochs": 7}
+    assert flatten_dict(stage3.get_config(str(file)).to_dict(), sep=".") == expected
+
+
+def test_layouts_and_kinds_replace_those_that_were_there(file):
+    file.write_text('plates: {layouts: {German: LLNNNN, Odd: VAN}, kinds: {V: AEIOU}, alphabet: "01AEIOU"}')
+    plates = stage4.get_config(str(file)).plates.to_dict()
+    assert plates == {"alphabet": "01AEIOU", "layouts": {"German": "LLNNNN", "Odd": "VAN"}, "kinds": {"V": "AEIOU"}}
+
+
+@pytest.mark.parametrize("stage", [stage0, stage1, stage2, stage3, stage4, track])
+def test_the_files_in_configs_are_found_from_anywhere_and_lp_asrn_is_the_guide_s_own_settings(stage, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert stage.get_config("lp_asrn.yaml").to_dict() == stage.get_config().to_dict()
+    (tmp_path / "lp_asrn.yaml").write_text("seed: 7")  # one of one's own in this folder is meant before that
+    assert stage.get_config("lp_asrn.yaml").seed == 7
