@@ -24,10 +24,12 @@ def get_config() -> ConfigDict:
     config.init_from = ""  # weights to start from: a checkpoint or a bundle; empty: random ones
 
     config.data.root = "data/train"
-    config.data.tfds_dir = ""  # where the prepared set goes; empty: TFDS's own default, ~/tensorflow_datasets
+    config.data.tfds_dir = ""  # where the prepared set goes, such as a scratch disk; empty: WORKDIR/prepared
     config.data.crop_margins = (0.0, 0.0)  # range of what is left around plates with known corners, part of their size
     config.data.single_frames = 0.35  # part of the training tracks of which the reference frame alone is shown
-    config.data.val_split = 0.05
+    config.data.val_split = 0.05  # part of the plates that is for validation, chosen by a hash of the text
+    config.data.val_root = ""  # instead: a folder of tracks that are all for validation
+    config.data.val_list = ""  # or: a file that lists the tracks of the root that are for validation, one per line
     config.data.strict = False  # stop at the first bad track instead of naming and skipping it
     config.data.augment = dict(augment.DEFAULTS)
     config.data.num_workers = 2  # processes that decode images; 0 decodes in the training process

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
+import re
 import sys
+from collections.abc import Mapping
 
 import jax
 import numpy as np
@@ -58,7 +61,7 @@ def initialize_distributed(coordinator: str = "", num_processes: int = 0, proces
     Flags win; otherwise JAX asks Slurm, Kubernetes or the JAX_COORDINATOR_ADDRESS variable. Without any of these nothing is done.
 
     Raises:
-      UserError: for a coordinator without a number of processes and an id.
+      UserError: for a coordinator without a number of processes and an id, and on Kubernetes without its Python package.
     """
     if coordinator:
         if num_processes < 1 or not 0 <= process_id < num_processes:
@@ -67,14 +70,46 @@ def initialize_distributed(coordinator: str = "", num_processes: int = 0, proces
                 "give the number of processes, and an id from 0 to one less"
             )
         jax.distributed.initialize(coordinator, num_processes, process_id)
-    elif _launched_as_job():
-        jax.distributed.initialize()
+        return
+    launcher = launched_by(os.environ)
+    if launcher == "Kubernetes" and importlib.util.find_spec("kubernetes") is None:
+        raise UserError(
+            "this pod is part of a job, but the package kubernetes, which tells who the others are, is not installed; "
+            "pip install 'lpasrn-jax[k8s]', or give --coordinator, --num_processes and --process_id"
+        )
+    if launcher:
+        jax.distributed.initialize(local_device_ids=slurm_devices(os.environ) if launcher == "Slurm" else None)
 
 
-def _launched_as_job() -> bool:
-    slurm = int(os.environ.get("SLURM_NTASKS", "1")) > 1 and "SLURM_STEP_ID" in os.environ
-    kubernetes = "KUBERNETES_SERVICE_HOST" in os.environ and "JOB_COMPLETION_INDEX" in os.environ
-    return slurm or kubernetes or "JAX_COORDINATOR_ADDRESS" in os.environ
+def launched_by(environment: Mapping[str, str]) -> str:
+    """The launcher whose variables say that this process is one of several: `Slurm`, `Kubernetes`, `JAX` or none, ""."""
+    if int(environment.get("SLURM_NTASKS", "1")) > 1 and "SLURM_STEP_ID" in environment:
+        return "Slurm"
+    if "KUBERNETES_SERVICE_HOST" in environment and "JOB_COMPLETION_INDEX" in environment:
+        return "Kubernetes"
+    return "JAX" if "JAX_COORDINATOR_ADDRESS" in environment else ""
+
+
+def slurm_devices(environment: Mapping[str, str]) -> list[int] | None:
+    """The GPUs that this task of a Slurm job step uses, as places in CUDA_VISIBLE_DEVICES; None where JAX's own choice is right.
+
+    JAX gives task n of a node its n-th GPU. That is wrong for a task that is alone on its node, which has them all, and for one
+    to which Slurm shows no other GPU than its own.
+    """
+    visible = [device for device in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if device]
+    alone = _tasks_per_node(environment.get("SLURM_STEP_TASKS_PER_NODE", ""), int(environment.get("SLURM_NODEID", "0"))) == 1
+    return list(range(len(visible))) if visible and (alone or len(visible) == 1) else None
+
+
+def _tasks_per_node(counts: str, node: int) -> int | None:
+    """Of Slurm's list such as 4(x2),3, which is [4, 4, 3], the number of that node."""
+    found = [int(count) for count, times in re.findall(r"(\d+)(?:\(x(\d+)\))?", counts) for _ in range(int(times or 1))]
+    return found[node] if node < len(found) else None
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one of its job that shows and writes what one alone should."""
+    return jax.process_index() == 0
 
 
 def data_mesh() -> Mesh:

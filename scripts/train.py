@@ -1,7 +1,8 @@
 """Train one stage: python scripts/train.py --config configs/stage1.py --workdir runs/a
 
-Any key of the config is an override: --config.data.root=DIR --config.model.num_rrdb_blocks=8. Running the same command
-again continues where the run stopped; SIGTERM saves first.
+--config and --workdir must be given. Any key of the config is an override: --config.data.root=DIR
+--config.model.num_rrdb_blocks=8; --keys lists them, and configs/base.py says what they mean. Running the same command again
+continues where the run stopped; SIGTERM saves first.
 """
 
 import pathlib
@@ -27,10 +28,14 @@ def main():
 def train(_):
     from lpasrn_jax.commands import training_flags
 
-    port = training_flags.start_run()
-    from lpasrn_jax.training.loop import train_and_evaluate  # takes seconds: a mistake in the command is told before
+    given = training_flags.FLAGS
+    if given.keys:
+        return training_flags.print_keys(given.config)
+    with training_flags.started_run():
+        from lpasrn_jax.training.loop import train_and_evaluate  # takes seconds: a mistake in the command is told before
 
-    train_and_evaluate(training_flags.FLAGS.config, training_flags.FLAGS.workdir, tensorboard_port=port)
+        progress = train_and_evaluate(given.config, given.workdir, profile=given.profile)
+    return training_flags.ended(progress["finished"], given.config)
 
 
 if __name__ == "__main__":

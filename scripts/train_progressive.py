@@ -1,8 +1,9 @@
 """Train the stages one after the other: python scripts/train_progressive.py --stage all
 
---stage 2 trains one of them, all+track the guide's five and then the one that makes one image of a track. --preset quick is the
-size for two CPU cores, --preset lp_asrn.yaml reads a file of the guide's form. Overrides as in scripts/train.py, for each stage
-alike: --config.data.root=DIR. The same command again continues.
+--stage must be given: 2 trains one of them, all+track the guide's five and then the one that makes one image of a track.
+--preset quick is the size for two CPU cores, --preset lp_asrn.yaml reads a file of the guide's form, here or in configs/. Any key
+of the config is an override, for each stage alike: --config.data.root=DIR; --keys lists them, and configs/base.py says what they
+mean. The same command again continues.
 """
 
 import pathlib
@@ -44,13 +45,16 @@ def train(argv):
     stages = {"all": STAGES, f"all+{TRACK}": (*STAGES, TRACK)}.get(given.stage, (given.stage,))
     files = [f"{CONFIGS}/{stage if stage == TRACK else f'stage{stage}'}.py{preset}" for stage in stages]
     configs = [training_flags.load_config(file, argv[1:]) for file in files]
-    port = training_flags.start_run()
-    from lpasrn_jax.training.loop import train_and_evaluate  # takes seconds: a mistake in the command is told before
+    if given.keys:
+        return training_flags.print_keys(configs[0])
+    with training_flags.started_run():
+        from lpasrn_jax.training.loop import train_and_evaluate  # takes seconds: a mistake in the command is told before
 
-    for config in configs:
-        progress = train_and_evaluate(config, given.workdir, tensorboard_port=port)
-        if progress["stopped"]:
-            break
+        for config in configs:
+            progress = train_and_evaluate(config, given.workdir, profile=given.profile)
+            if progress["stopped"]:
+                break
+    return training_flags.ended(progress["finished"] and config is configs[-1], config)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,28 @@
 """Judge weights on labelled tracks: lpasrn evaluate --checkpoint runs/a/best --data-root data/val
 
-Writes metrics.json, report.md and pictures into --out, by default CHECKPOINT_evaluation.
+Writes metrics.json, report.md and pictures into --out, by default CHECKPOINT_evaluation; main.csv and main.tex hold its main
+table. Of several checkpoints, such as runs of one recipe with different seeds, each has a folder there, and runs.md (runs.json,
+runs.csv, runs.tex) says mean and standard deviation.
 """
 
 from __future__ import annotations
 
 import argparse
+import pathlib
+from collections.abc import Mapping
+from typing import Any
 
-from lpasrn_jax.commands.reading_flags import add_weights_argument
+from lpasrn_jax.commands.reading_flags import WEIGHTS
+from lpasrn_jax.errors import UserError
 from lpasrn_jax.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_weights_argument(parser)
+    parser.add_argument("--checkpoint", nargs="+", default=["lite"], metavar="WEIGHTS", help=WEIGHTS)
     parser.add_argument("--data-root", required=True, help="folder of tracks with HR frames")
     parser.add_argument("--out", help="where the report goes; CHECKPOINT_evaluation if not given")
     parser.add_argument("--split", default="all", help="all, or the part that training left out (val) or used (train)")
-    parser.add_argument("--tfds-dir", default="", help="where the prepared set goes; TFDS's own default if not given")
+    parser.add_argument("--tfds-dir", default="", help="where the prepared set goes; a folder in --out if not given")
     parser.add_argument("--baseline", default="", help="weights of an OCR trained on bicubic images, see configs/ocr_on_lr.py")
     parser.add_argument("--against", default="", help="the metrics.json of another evaluation, to compare with")
     parser.add_argument("--strangers", action="store_true", help="have RapidOCR and Tesseract read the images too")
@@ -25,12 +31,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> None:
     from lpasrn_jax import runtime
     from lpasrn_jax.evaluation.evaluate import evaluate
-    from lpasrn_jax.evaluation.tables import METRICS, TITLES
+    from lpasrn_jax.evaluation.runs import write_runs
 
     runtime.enable_compilation_cache()
-    out = flags.out or f"{flags.checkpoint.rstrip('/')}_evaluation"
+    first, *further = flags.checkpoint
+    out = pathlib.Path(flags.out or f"{first.rstrip('/')}_evaluation")
     others = dict(baseline=flags.baseline, against=flags.against, with_strangers=flags.strangers)
-    found = evaluate(flags.checkpoint, flags.data_root, out, split=flags.split, tfds_dir=flags.tfds_dir, **others)
+    others |= dict(split=flags.split, tfds_dir=flags.tfds_dir)
+    if not further:
+        _show(evaluate(first, flags.data_root, str(out), **others))
+        print(f"report: {out}/report.md")
+        return
+    if len({*flags.checkpoint}) < len(flags.checkpoint):
+        raise UserError("--checkpoint: one found twice; give each run once")
+    found = []
+    for number, checkpoint in enumerate(flags.checkpoint, start=1):
+        print(checkpoint)
+        found.append(evaluate(checkpoint, flags.data_root, str(out / f"run_{number}"), **others))
+        _show(found[-1])
+    write_runs(out, found)
+    print(f"report: {out}/runs.md")
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    from lpasrn_jax.evaluation.tables import METRICS, TITLES
+
     for metric in METRICS:
         if metric in found:
             print(f"{metric}  {'  '.join(f'{TITLES[kind]} {value:.4f}' for kind, value in found[metric].items())}")
@@ -40,4 +65,3 @@ def run(flags: argparse.Namespace) -> None:
     if "track_acc" in found:
         shown = (f"{counted(int(count), 'frame')} {value:.4f}" for count, value in found["track_acc"]["log_probs"].items())
         print(f"tracks  {'  '.join(shown)}")
-    print(f"report: {out}/report.md")

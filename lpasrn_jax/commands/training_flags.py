@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 
 import ml_collections
 from absl import flags, logging
+from flax.traverse_util import flatten_dict
 from ml_collections import config_flags
 
 from lpasrn_jax import runtime
@@ -42,7 +45,11 @@ def define_run(workdir: str | None = None) -> None:
     """The flags of a training run; `--workdir` must be given where there is no default."""
     flags.DEFINE_string("workdir", workdir, "Folder of the run: checkpoints, events, the best model.")
     flags.DEFINE_bool("tensorboard", True, "Show the run in TensorBoard while it lasts.")
+    flags.DEFINE_string("tensorboard_host", "localhost", "Who may open it: 0.0.0.0 is everybody who reaches this machine.")
     flags.DEFINE_integer("tensorboard_port", 6007, "Its port; the next free one if that is taken.")
+    flags.DEFINE_bool("profile", False, "Write a trace of ten steps into the stage's folder.")
+    flags.DEFINE_bool("keys", False, "Print every key of the config with its value, and end.")
+    flags.DEFINE_integer("stopped_code", 0, "Exit code of a run that is told to stop before its end; clusters start it again.")
     flags.DEFINE_string("coordinator", "", "host:port of process 0 of a job; Slurm and Kubernetes need no flag.")
     flags.DEFINE_integer("num_processes", 0, "Number of processes of the job, with --coordinator.")
     flags.DEFINE_integer("process_id", -1, "This process's number in the job, with --coordinator.")
@@ -50,13 +57,55 @@ def define_run(workdir: str | None = None) -> None:
         flags.mark_flag_as_required("workdir")
 
 
-def start_run() -> int | None:
-    """Set the process up and join its job; the first port for TensorBoard, None to leave it out."""
+@contextlib.contextmanager
+def started_run():
+    """Set the process up and join its job; while the context is open, TensorBoard shows the run, all of its stages."""
     runtime.restart_with_huge_pages()
     logging.set_verbosity(logging.WARNING)  # the metrics are in the progress bar and in TensorBoard
     runtime.initialize_distributed(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
     runtime.enable_compilation_cache()
-    return FLAGS.tensorboard_port if FLAGS.tensorboard else None
+    from lpasrn_jax.training.tensorboard import tensorboard  # takes seconds: a mistake in the command is told before
+
+    with contextlib.ExitStack() as beside:
+        if FLAGS.tensorboard and runtime.is_first_process():
+            beside.enter_context(tensorboard(pathlib.Path(FLAGS.workdir), FLAGS.tensorboard_port, FLAGS.tensorboard_host))
+        yield
+
+
+def print_keys(config: ml_collections.ConfigDict) -> None:
+    """Every key of a config as the override that leaves it as it is."""
+    for key, value in sorted(flatten_dict(config.to_dict(), sep=".").items()):
+        print(shlex.quote(f"--config.{key}={value}"))
+
+
+def ended(finished: bool, config: ml_collections.ConfigDict) -> int:
+    """Say which command comes next; the process's exit code.
+
+    Args:
+      finished: whether all that was asked for is done.
+      config: of the last stage.
+    """
+    if runtime.is_first_process():
+        print(
+            f"next: {following_command(sys.argv, FLAGS.workdir, config.data.root)}" if finished else "the same command continues"
+        )
+    return 0 if finished else FLAGS.stopped_code
+
+
+def following_command(argv: Sequence[str], workdir: str, root: str) -> str:
+    """The command that comes after one that trained a stage, which is that of the next stage, or after the last: the evaluation.
+
+    Args:
+      argv: the process's own.
+      workdir: the run's folder.
+      root: of its tracks.
+    """
+    given = shlex.join(["python", *argv])
+    following = re.sub(r"(?<=--stage[= ])[0-3]\b|(?<=/stage)[0-3](?=\.py)", lambda found: str(int(found[0]) + 1), given, count=1)
+    if following != given:
+        return following
+    evaluation = ["--checkpoint", f"{workdir}/best", "--data-root", root, "--split=val"]
+    return shlex.join(["python", "scripts/evaluate.py", *evaluation])
 
 
 def parse_flags(argv: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import filelock
 import numpy as np
@@ -45,9 +45,9 @@ class Subset(Sequence[Record]):
 
 @dataclasses.dataclass(frozen=True)
 class PreparedTracks:
-    """All tracks, and their two splits, as random-access sequences of records in the order of the tracks' names.
+    """All tracks of the root, and the two splits, as random-access sequences of records in the order of the tracks' names.
 
-    `scenarios` are the names of all scenarios in the root, sorted; `summary` names every bad track with its reason.
+    `scenarios` are the names of all scenarios, sorted; `summary` names every bad track with its reason.
     """
 
     all: Sequence[Record]
@@ -63,28 +63,64 @@ def prepare(
     root: str | os.PathLike[str],
     plate_format: PlateFormat,
     *,
-    tfds_dir: str | os.PathLike[str] = "",
+    tfds_dir: str | os.PathLike[str],
     val_split: float,
+    val_root: str | os.PathLike[str] = "",
+    val_list: str | os.PathLike[str] = "",
     strict: bool = False,
 ) -> PreparedTracks:
     """The tracks below a root, prepared now, or earlier if nothing in them has changed since.
 
-    Logs the summary of bad tracks either way. Processes that prepare the same set wait for the first of them.
+    Logs the summary of bad tracks either way, and how many plates an official split has on both sides. Processes that prepare the
+    same set wait for the first of them.
 
     Args:
       root: a folder of labelled tracks, as `tracks.find_tracks` takes it.
       plate_format: the texts and layouts that may occur.
-      tfds_dir: where prepared sets live; empty for TFDS's own place, `~/tensorflow_datasets`.
+      tfds_dir: where prepared sets live.
       val_split: the part of the plate texts, in [0, 1], that is for validation. It filters what has been prepared, so another
         value prepares nothing.
+      val_root: a folder whose tracks, all of them, are for validation, in place of a part of `root`.
+      val_list: a file that lists the tracks of `root` that are for validation, see `splits.listed_tracks`; likewise.
       strict: stop at the first bad track.
 
     Raises:
-      UserError: for a root without a usable track; with `strict`, for any bad track.
+      UserError: for a root without a usable track, a list that can't be used, and a root and a list together; with `strict`, for
+        any bad track.
       ValueError: for a `val_split` outside [0, 1].
     """
+    if val_root and val_list:
+        raise UserError(f"data.val_root: {val_root} and data.val_list: {val_list} found; expected one of them, or neither")
+    if val_root:
+        return _two_roots(*(_prepared(place, plate_format, tfds_dir, strict) for place in (root, val_root)))
+    found = _prepared(root, plate_format, tfds_dir, strict)
+    listed = splits.listed_tracks(val_list, found.names) if val_list else None
+    members: dict[str, list[int]] = {"train": [], "val": []}
+    for index, text in enumerate(found.texts):
+        split = splits.split_of(text, val_split) if listed is None else "val" if index in listed else "train"
+        members[split].append(index)
+    _warn_of_shared(*([found.texts[index] for index in members[name]] for name in ("train", "val")))
+    train, val = (Subset(found.source, tuple(members[name])) for name in ("train", "val"))
+    return PreparedTracks(found.source, train, val, found.scenarios, found.bad, found.summary, found.directory)
+
+
+class _Prepared(NamedTuple):
+    """A root's records, their tracks' names and texts, and what is in `PreparedTracks`."""
+
+    source: Sequence[Record]
+    names: tuple[str, ...]
+    texts: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    bad: tuple[tracks.BadTrack, ...]
+    summary: str
+    directory: pathlib.Path
+
+
+def _prepared(
+    root: str | os.PathLike[str], plate_format: PlateFormat, tfds_dir: str | os.PathLike[str], strict: bool
+) -> _Prepared:
     root = pathlib.Path(root)
-    home = pathlib.Path(tfds_dir or tfds.core.constants.DATA_DIR).expanduser() / LpTracks.name
+    home = pathlib.Path(tfds_dir).expanduser() / LpTracks.name
     place = home / fingerprint(root, plate_format)
     place.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(home / f"{place.name}.lock"):
@@ -108,11 +144,24 @@ def prepare(
         raise tracks.strict_error(root, bad[0])
     summary = tracks.format_summary(root, known["num_tracks"], bad, known["stray"])
     logging.log(logging.WARNING if bad else logging.INFO, "%s", summary)
-    source, members = builder.as_data_source(SPLIT), {"train": [], "val": []}
-    for index, text in enumerate(known["texts"]):
-        members[splits.split_of(text, val_split)].append(index)
-    train, val = (Subset(source, tuple(members[name])) for name in ("train", "val"))
-    return PreparedTracks(source, train, val, tuple(known["scenarios"]), bad, summary, directory)
+    names, texts, scenarios = (tuple(known[key]) for key in ("names", "texts", "scenarios"))
+    return _Prepared(builder.as_data_source(SPLIT), names, texts, scenarios, bad, summary, directory)
+
+
+def _two_roots(first: _Prepared, second: _Prepared) -> PreparedTracks:
+    """All of the first for training, all of the second for validation."""
+    _warn_of_shared(first.texts, second.texts)
+    train, val = (Subset(one.source, tuple(range(len(one.texts)))) for one in (first, second))
+    scenarios = tuple(sorted({*first.scenarios, *second.scenarios}))
+    summary = f"{first.summary}\n{second.summary}"
+    return PreparedTracks(first.source, train, val, scenarios, first.bad + second.bad, summary, first.directory)
+
+
+def _warn_of_shared(train: Sequence[str], val: Sequence[str]) -> None:
+    shared = {*train} & {*val}
+    if shared:
+        plates = counted(len(shared), "plate")
+        logging.warning("%s for validation also in training, such as %s: figures will flatter", plates, min(shared))
 
 
 def fingerprint(root: pathlib.Path, plate_format: PlateFormat) -> str:
@@ -141,7 +190,7 @@ class LpTracks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       contents: the tracks to write; without them the builder reads what has been prepared in its `data_dir`, and no more.
     """
 
-    VERSION = tfds.core.Version("2.0.0")
+    VERSION = tfds.core.Version("2.1.0")
 
     def __init__(self, *, contents: tracks.RootContents | None = None, **kwargs):
         self._contents = contents
@@ -175,6 +224,7 @@ class LpTracks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             bad=[dataclasses.astuple(track) for track in contents.bad],
             stray=contents.stray,
             scenarios=sorted({track.scenario for track in contents.tracks}),
+            names=[track.name for track in contents.tracks],
             texts=[track.text for track in contents.tracks],
         )
         return {SPLIT: self._generate_examples(contents.tracks)}

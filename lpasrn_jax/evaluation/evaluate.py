@@ -12,13 +12,13 @@ from jaxtyping import Float
 
 from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.evaluation import report, strangers, summary
+from lpasrn_jax.evaluation import comparison, exports, report, strangers, summary
+from lpasrn_jax.evaluation.comparison import METRICS_FILE
 from lpasrn_jax.evaluation.judge import Judge
 from lpasrn_jax.weights.bundle import Bundle
 from lpasrn_jax.weights.load import load_weights
 
 SPLITS = ("all", "train", "val")
-METRICS_FILE = "metrics.json"
 
 
 def evaluate(
@@ -32,19 +32,21 @@ def evaluate(
     against: str = "",
     with_strangers: bool = False,
 ) -> dict:
-    """Judge a checkpoint on the tracks below a folder; writes metrics.json, report.md and its pictures into `out`.
+    """Judge a checkpoint on the tracks below a folder.
 
-    With a generator, SR is judged beside bicubic; with an OCR, the text that it reads in these and in HR.
+    With a generator, SR is judged beside bicubic; with an OCR, the text that it reads in these and in HR. What is written into
+    `out`: metrics.json, report.md and its pictures; main.csv and main.tex, the main table; frames.npz, each frame's values.
 
     Args:
       checkpoint: a checkpoint, such as `runs/a/best`, or a bundle, such as `plates.safetensors`.
       data_root: tracks with HR frames.
       out: folder, made if it is new.
       split: `all` tracks, or the part that training on this root keeps for validation (`val`) or learns from (`train`).
-      tfds_dir: where the prepared set goes; empty for TFDS's own default.
+      tfds_dir: where the prepared set goes; empty for a folder in `out`.
       baseline: weights with an OCR that was trained to read bicubic images, as `configs/ocr_on_lr.py` does; it reads them beside
         the checkpoint's own. Empty for none.
-      against: the metrics.json of another evaluation, for the report to compare with. Empty for none.
+      against: the metrics.json of another evaluation, for the report to compare with: of the same images frame by frame. Empty
+        for none.
       with_strangers: have the images read by RapidOCR and Tesseract too, as far as they are installed.
 
     Returns:
@@ -56,13 +58,15 @@ def evaluate(
     if split not in SPLITS:
         raise UserError(f"--split={split}: expected one of {', '.join(SPLITS)}")
     bundle = _weights(checkpoint)
-    other = _other_metrics(against) if against else None
-    reader = _reader(bundle, data_root, split, tfds_dir)
+    other = comparison.read_other(against) if against else None
+    reader = _reader(bundle, data_root, split, tfds_dir or f"{out}/prepared")
     judge = Judge(bundle)
     judged = judge.frames(reader)
     if baseline and judged.slots:
         judged.slots["baseline"] = _baseline_slots(baseline, bundle, reader)
     read = summary.slot_texts(judged, reader.plate_format)
+    values = summary.frame_values(judged, read, reader.plate_format)
+    plates = [reader.plate_format.decode(text) for text in judged.text]
     found = {
         "checkpoint": str(checkpoint),
         "step": bundle.about.get("step"),
@@ -71,9 +75,10 @@ def evaluate(
         "baseline": baseline or None,
         "data_root": str(data_root),
         "split": split,
+        "images": comparison.images_digest(reader),
         "tracks": len(reader.source),
         "frames": pipeline.num_examples(reader),
-        **summary.summarize(judged, read, reader.plate_format, reader.scenarios, bundle.calibration),
+        **summary.summarize(judged, read, values, reader.plate_format, reader.scenarios, bundle.calibration),
     }
     if read:
         found["calibration_failed"] = bundle.about.get("calibrated") is False
@@ -85,7 +90,11 @@ def evaluate(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / METRICS_FILE).write_text(json.dumps(found, indent=2) + "\n")
-        report.write_report(folder, found, judged, read, rows, judge.pictures(reader, rows), reader.plate_format, other)
+        (folder / "main.csv").write_text(exports.main_csv(found))
+        (folder / "main.tex").write_text(exports.main_latex(found))
+        comparison.save_frames(folder, values, plates)
+        compared = report.Compared(other.metrics, comparison.paired_intervals(values, plates, other)) if other else None
+        report.write_report(folder, found, judged, read, rows, judge.pictures(reader, rows), reader.plate_format, compared)
     except OSError as error:
         raise UserError(f"--out={out}: cannot be written ({error.strerror}); choose a folder that can") from error
     return found
@@ -112,16 +121,6 @@ def _baseline_slots(path: str, bundle: Bundle, reader: pipeline.FramePairReader)
     return Judge(ocr).frames(reader).slots["bicubic"]
 
 
-def _other_metrics(path: str) -> dict[str, Any]:
-    try:
-        found = json.loads(pathlib.Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"--against={path}: can't be read ({error}); give the {METRICS_FILE} of another evaluation") from error
-    if not isinstance(found, dict) or "psnr" not in found:
-        raise UserError(f"--against={path}: holds no metrics; give the {METRICS_FILE} of another evaluation")
-    return found
-
-
 def calibration_plates(data: Mapping[str, Any], data_root: str, split: str) -> str:
     """Whether the plates that a calibration was fitted on, training's validation split, are `judged`, or `other` ones than those
     are; `unknown` if the weights don't tell where they were, or it is no longer there."""
@@ -133,10 +132,13 @@ def calibration_plates(data: Mapping[str, Any], data_root: str, split: str) -> s
 
 
 def _reader(bundle: Bundle, data_root: str, split: str, tfds_dir: str) -> pipeline.FramePairReader:
-    model, val_split = bundle.model, bundle.config["data"].get("val_split")
-    if val_split is None and split != "all":
+    model, data = bundle.model, bundle.config["data"]
+    if "val_split" not in data and split != "all":
         raise UserError(f"--split={split}: these weights were not trained here and have no split; take --split=all")
-    tracks = lp_tracks.prepare(data_root, model.plate_format, tfds_dir=tfds_dir, val_split=val_split or 0.0)
+    if data.get("val_root") and split != "all":
+        raise UserError(f"--split={split}: training validated on another root; take --split=all --data-root={data['val_root']}")
+    chosen = {"val_split": 0.0} if split == "all" else {key: data[key] for key in ("val_split", "val_list") if key in data}
+    tracks = lp_tracks.prepare(data_root, model.plate_format, tfds_dir=tfds_dir, **chosen)
     source = {"all": tracks.all, "train": tracks.train, "val": tracks.val}[split]
     if not len(source):
         raise UserError(f"--split={split}: no track of {data_root} is in it; take --split=all, or add tracks")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from PIL import Image
 
 from lpasrn_jax.evaluation import answers, diagrams, tables, texts
+from lpasrn_jax.evaluation.comparison import same_images
 from lpasrn_jax.evaluation.judge import Images, Judged
 from lpasrn_jax.evaluation.summary import main_kind
 from lpasrn_jax.pictures import confusion_picture, image_grid
@@ -59,6 +60,21 @@ CALIBRATION_PLATES = {
     "unknown": "The weights do not tell whether these are judged here.",
 }
 
+PAIRED = """\
+The same images. Difference: this minus the other, frame by frame; in brackets its 95 % interval by bootstrap over plates, where
+the other evaluation's frames.npz lies beside its metrics.json."""
+
+NOT_PAIRED = """\
+**Different images**, or an evaluation that does not say of which: {here} frames here (`{images}`), {there} there (`{others}`).
+So no difference is given."""
+
+
+class Compared(NamedTuple):
+    """metrics: the content of another evaluation's metrics.json. intervals: of the differences from it, by metric and kind."""
+
+    metrics: Mapping[str, Any]
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]]
+
 
 def write_report(
     folder: pathlib.Path,
@@ -68,7 +84,7 @@ def write_report(
     rows: Int[np.ndarray, " r"],
     images: Images,
     plate_format: PlateFormat,
-    other: Mapping[str, Any] | None,
+    other: Compared | None,
 ) -> None:
     """Write report.md and its pictures into `folder`.
 
@@ -78,7 +94,7 @@ def write_report(
       read: the texts of all frames by kind; nothing without an OCR.
       rows: the frames whose pictures are shown.
       images: of these frames, in [-1, 1], by kind: `lr`, `bicubic`, `sr`, `hr`.
-      other: the metrics.json to compare with.
+      other: the evaluation to compare with.
     """
     titles = {"lr": "LR", **{kind: title for kind, title in tables.TITLES.items() if kind in images}}
     truth = [plate_format.decode(text) for text in judged.text[rows]]
@@ -95,14 +111,14 @@ def write_report(
     (folder / "report.md").write_text(report_text(found, slots=plate_format.length, rows=len(rows), other=other))
 
 
-def report_text(found: Mapping[str, Any], *, slots: int, rows: int, other: Mapping[str, Any] | None = None) -> str:
+def report_text(found: Mapping[str, Any], *, slots: int, rows: int, other: Compared | None = None) -> str:
     """The Markdown of an evaluation.
 
     Args:
       found: the content of metrics.json.
       slots: characters of a plate.
       rows: frames that the picture shows.
-      other: the metrics.json to compare with.
+      other: the evaluation to compare with.
     """
     parts = ["# Evaluation", _subject(found), *_answers_part(found), "## All figures", tables.metrics_table(found)]
     parts += [IMAGE_DEFINITIONS, "The images by layout:", tables.layouts_table(found["images_by_layout"])]
@@ -110,8 +126,7 @@ def report_text(found: Mapping[str, Any], *, slots: int, rows: int, other: Mappi
         parts += [TEXT_DEFINITIONS.format(slots=slots), *_texts_part(found), *_tracks_part(found), *_confidence_part(found)]
     parts += _strangers_part(found)
     if other is not None:
-        subject = f"With `{other.get('checkpoint')}` on `{other.get('data_root')}`."
-        parts += ["## Compared", subject, tables.against_table(found, other)]
+        parts += _compared_part(found, other)
     return "\n\n".join([*parts, "## Pictures", *_pictures_part(found, rows)]) + "\n"
 
 
@@ -152,6 +167,15 @@ def _answers_part(found: Mapping[str, Any]) -> list[str]:
     return ["## What the generator is worth", table, answers.DEFINITIONS] if table else []
 
 
+def _compared_part(found: Mapping[str, Any], other: Compared) -> list[str]:
+    theirs = other.metrics
+    same = same_images(found, theirs)
+    there, others = theirs.get("frames", "an unknown number of"), theirs.get("images", "unknown")
+    how = PAIRED if same else NOT_PAIRED.format(here=found["frames"], images=found["images"], there=there, others=others)
+    table = tables.against_table(found, theirs, other.intervals if same else {}, with_differences=same)
+    return ["## Compared", f"With `{theirs.get('checkpoint')}` on `{theirs.get('data_root')}`.", how, table]
+
+
 def _strangers_part(found: Mapping[str, Any]) -> list[str]:
     if "strangers" not in found:
         return []
@@ -166,6 +190,8 @@ def _texts_part(found: Mapping[str, Any]) -> list[str]:
     parts = [f"How {kind} is read by the two heads of the OCR:", tables.decoders_table(found["decoders"])]
     for name in ("by_layout", "by_scenario"):
         parts += [f"{name.replace('_', ' ').capitalize()}:", tables.groups_table(found[name])]
+    main = main_kind(list(found["char_acc"]))
+    parts += ["By character (an underscore is a slot without one):", tables.characters_table(found["characters"], main)]
     if not found["confusions"]:
         return [*parts, f"In {kind}, no character was misread."]
     return [*parts, f"The most frequent misreadings in {kind}:", tables.confusions_table(found["confusions"])]

@@ -37,6 +37,7 @@ def slot_texts(judged: Judged, plate_format: PlateFormat) -> dict[str, Int[np.nd
 def summarize(
     judged: Judged,
     read: Mapping[str, Int[np.ndarray, "n k"]],
+    values: Values,
     plate_format: PlateFormat,
     scenarios: Sequence[str],
     calibrated: Calibration | None,
@@ -46,11 +47,11 @@ def summarize(
     Args:
       judged: every frame, five a track.
       read: its texts by kind of image, as `slot_texts` gives them; empty without an OCR.
+      values: of the frames, as `frame_values` gives them.
       scenarios: the names behind `judged.scenario`.
       calibrated: the calibration of the weights; None to judge the network's own probabilities.
     """
     truth = [plate_format.decode(text) for text in judged.text]
-    values = frame_values(judged, read, plate_format, truth)
     found: dict[str, Any] = aggregate.means(values)
     found["intervals"] = aggregate.intervals(values, truth)
     found["images_by_layout"] = _images_by_layout(judged, plate_format.layout_names)
@@ -73,10 +74,9 @@ def summarize(
     return found
 
 
-def frame_values(
-    judged: Judged, read: Mapping[str, Int[np.ndarray, "n k"]], plate_format: PlateFormat, truth: Sequence[str]
-) -> Values:
+def frame_values(judged: Judged, read: Mapping[str, Int[np.ndarray, "n k"]], plate_format: PlateFormat) -> Values:
     """Each frame's value of each metric that is a mean over frames."""
+    truth = _texts(judged.text, plate_format)
     values = {metric: dict(by_kind) for metric, by_kind in judged.scores.items()}
     if read:
         right = {kind: texts.characters_right(classes, judged.text) for kind, classes in read.items()}
@@ -99,6 +99,22 @@ def _images_by_layout(judged: Judged, names: Sequence[str]) -> dict[str, dict[st
 def track_accuracy(judged: Judged, kind: str, rule: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, float]:
     """The share of tracks whose text is read wholly right, by the number of frames: the mean over all choices of them."""
     return {str(count): _mean(_tracks_right(judged, kind, rule, count, masks)) for count in FRAME_COUNTS}
+
+
+def characters(
+    text: Int[np.ndarray, "n k"], read: Mapping[str, Int[np.ndarray, "n k"]], main: str, labels: str
+) -> dict[str, dict[str, Any]]:
+    """Of each character that occurs: how many `times`, the share read `right` in each kind of image, and what it is most often
+    `taken_for` in the main kind ("" if it is always right)."""
+    counts = {kind: texts.confusion_counts(text, classes, len(labels)) for kind, classes in read.items()}
+    wrong = counts[main] - np.diag(np.diagonal(counts[main]))
+    found = {}
+    for i, label in enumerate(labels):
+        times = int(counts[main][i].sum())
+        if times:
+            right = {kind: float(counts[kind][i, i] / times) for kind in KINDS if kind in counts}
+            found[label] = {"times": times, "right": right, "taken_for": labels[wrong[i].argmax()] if wrong[i].any() else ""}
+    return found
 
 
 def confusions(text: Int[np.ndarray, "n k"], read: Int[np.ndarray, "n k"], labels: str) -> list[list]:

@@ -126,19 +126,46 @@ def confusions_table(confusions: Sequence[Sequence[Any]]) -> str:
     return table(["true", "read", "times"], [[str(cell) for cell in row] for row in confusions])
 
 
-def against_table(found: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Of each figure that both evaluations have: this one, the other, and the difference."""
+def characters_table(characters: Mapping[str, Mapping[str, Any]], main: str) -> str:
+    """How well each character is read in each kind of image, and what it is taken for in the main one."""
+    kinds = [kind for kind in TITLES if any(kind in one["right"] for one in characters.values())]
+    rows = [
+        [label, str(one["times"]), *(f"{one['right'][kind]:.1%}" for kind in kinds), one["taken_for"] or "-"]
+        for label, one in characters.items()
+    ]
+    return table(["character", "times", *(TITLES[kind] for kind in kinds), f"in {TITLES[main]} taken for"], rows)
+
+
+def against_table(
+    found: Mapping[str, Any],
+    other: Mapping[str, Any],
+    intervals: Mapping[str, Mapping[str, Sequence[float]]],
+    *,
+    with_differences: bool,
+) -> str:
+    """Of each figure that both evaluations have: this one, the other and, of the same images, the difference.
+
+    Args:
+      found: the content of metrics.json.
+      other: of the other evaluation.
+      intervals: of the differences, as far as they are known.
+      with_differences: whether there are any: not of different images.
+    """
     rows = []
     for metric, (name, form) in METRICS.items():
+        signed = form.replace(":", ":+")
         for kind, title in TITLES.items():
             if kind in found.get(metric, {}) and kind in other.get(metric, {}):
                 new, old = found[metric][kind], other[metric][kind]
-                rows.append([f"{name}, {title}", form.format(new), form.format(old), form.replace(":", ":+").format(new - old)])
+                interval = intervals.get(metric, {}).get(kind)
+                difference = with_interval(signed, new - old, interval) if interval else signed.format(new - old)
+                rows.append([f"{name}, {title}", form.format(new), form.format(old), difference])
     for count, new in found.get("track_acc", {}).get("log_probs", {}).items():
         old = other.get("track_acc", {}).get("log_probs", {}).get(count)
         if old is not None:
             rows.append([f"tracks wholly right, {count} frames", f"{new:.2%}", f"{old:.2%}", f"{new - old:+.2%}"])
-    return table(["", "this", "other", "difference"], rows)
+    header = ["", "this", "other", "difference"]
+    return table(header, rows) if with_differences else table(header[:-1], [row[:-1] for row in rows])
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

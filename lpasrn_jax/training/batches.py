@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pathlib
 from collections.abc import Sequence
 
 import grain
@@ -17,9 +18,13 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.losses import ctc_loss
 from lpasrn_jax.models import PlateModel, ocr
 
+PREPARED = "prepared"  # the folder in a run's workdir for prepared sets
 
-def prepare_tracks(model: PlateModel, config: ml_collections.ConfigDict) -> PreparedTracks:
+
+def prepare_tracks(model: PlateModel, config: ml_collections.ConfigDict, workdir: pathlib.Path) -> PreparedTracks:
     """The config's tracks, checked against what the stage does with them.
+
+    They are prepared in `data.tfds_dir` or, where that is empty, in the run's own folder, for all of its stages.
 
     Raises:
       UserError: for data that can't be used, a batch that can't be spread over the devices, a split without enough examples, and
@@ -28,8 +33,10 @@ def prepare_tracks(model: PlateModel, config: ml_collections.ConfigDict) -> Prep
     tracks = lp_tracks.prepare(
         config.data.root,
         model.plate_format,
-        tfds_dir=config.data.tfds_dir,
+        tfds_dir=config.data.tfds_dir or workdir / PREPARED,
         val_split=config.data.val_split,
+        val_root=config.data.val_root,
+        val_list=config.data.val_list,
         strict=config.data.strict,
     )
     batch_size, devices = config.train.batch_size, jax.device_count()

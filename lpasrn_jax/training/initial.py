@@ -51,6 +51,11 @@ def initial_params(model: PlateModel, trained: Trained, config: ml_collections.C
     return Start(params, tuple(bundle.config.get("lineage", ())))
 
 
+def check_source(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+    """Raise UserError for a stage that is to start from one that has no checkpoint, before anything else takes time."""
+    _source(config, workdir)
+
+
 def _source(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> str | None:
     if config.init_from:
         return config.init_from

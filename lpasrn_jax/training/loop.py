@@ -24,7 +24,7 @@ from lpasrn_jax.models import PlateModel
 from lpasrn_jax.training import batches, optim, stages, steps
 from lpasrn_jax.training.checkpoints import Checkpoints, Progress
 from lpasrn_jax.training.hard_mining import HardExampleMiner
-from lpasrn_jax.training.initial import initial_params
+from lpasrn_jax.training.initial import check_source, initial_params
 from lpasrn_jax.training.reporting import Reporter
 from lpasrn_jax.training.state import Params, Trained, TrainState, create_state
 from lpasrn_jax.training.stop import StopRequest
@@ -47,13 +47,13 @@ class Job(NamedTuple):
     miner: HardExampleMiner | None
 
 
-def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, tensorboard_port: int | None = None) -> Progress:
+def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, profile: bool = False) -> Progress:
     """Train the stage that the config describes, from where `workdir` left it to its end or until the process is told to stop.
 
     Args:
       config: of the stage, as in `configs/`.
       workdir: the run's folder, which all its stages share.
-      tensorboard_port: show the run in TensorBoard on this port or the next free one; None leaves it out.
+      profile: write a trace of ten steps into the stage's folder.
 
     Returns:
       How far it has come, see `Progress`.
@@ -70,7 +70,9 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, tenso
             state, train_batches, progress = _begin(job, checkpoints)
             first_step = int(state.step)
             num_steps = max(config.stage.epochs * job.steps_per_epoch, first_step)  # fewer epochs than are done: it is finished
-            with Reporter(directory, first_step, num_steps, tensorboard_port) as reporter:
+            options = dict(images_per_step=config.train.batch_size, profile=profile)
+            with Reporter(directory, first_step, num_steps, **options) as reporter:
+                reporter.describe(config.to_dict(), state.params)
                 return _train(job, state, train_batches, progress, num_steps, checkpoints, reporter, stop)
 
 
@@ -89,7 +91,9 @@ def _full_disk_in_one_line(directory: pathlib.Path) -> Iterator[None]:
 
 
 def _prepare(config: ml_collections.ConfigDict, directory: pathlib.Path, model: PlateModel, trained: Trained) -> Job:
-    tracks = batches.prepare_tracks(model, config)
+    if not stages.has_begun(directory):
+        check_source(config, directory.parent)
+    tracks = batches.prepare_tracks(model, config, directory.parent)
     steps_per_epoch = batches.steps_per_epoch(tracks, config)
     schedule = optim.create_schedule(config.stage, steps_per_epoch)
     optimizer = optim.create_optimizer(
@@ -159,7 +163,9 @@ def _train(
             if progress["finished"] and checkpoints.best_step() == 0:
                 reporter.say(no_improvement(progress["lineage"]))
             break
-        state, metrics, readings = train_step(state, batches.on_devices(next(train_batches), job.mesh))
+        with reporter.meter.waiting():
+            batch = batches.on_devices(next(train_batches), job.mesh)
+        state, metrics, readings = train_step(state, batch)
         reporter.step(step + 1, metrics, readings if miner else {})
         if (step + 1) % job.steps_per_epoch == 0:
             _take_notes(reporter, job, step + 1)
@@ -173,6 +179,7 @@ def _train(
             _take_notes(reporter, job, step + 1)
             checkpoints.update_links()
     train_batches.close()
+    reporter.summary(step, progress["finished"])
     return progress
 
 

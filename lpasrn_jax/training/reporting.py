@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
+import json
 import math
 import pathlib
 import sys
+import time
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
-from clu import metric_writers, periodic_actions
+from clu import metric_writers, parameter_overview
+from flax.traverse_util import flatten_dict
 from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.training.tensorboard import tensorboard
+from lpasrn_jax.training.meter import StepMeter
+from lpasrn_jax.training.profiling import StepProfile
 
 
 class NonFiniteLossError(UserError):
@@ -29,16 +33,22 @@ class Reporter:
       directory: the stage's folder, where the TensorBoard events go.
       first_step: steps done before.
       num_steps: steps of the whole stage.
-      tensorboard_port: first port that TensorBoard tries, with all stages beside this one; None runs no TensorBoard.
+      images_per_step: of the whole job.
+      profile: write a trace of ten steps.
+
+    Attributes:
+      meter: tell it what waits for data.
     """
 
-    def __init__(self, directory: pathlib.Path, first_step: int, num_steps: int, tensorboard_port: int | None = None):
+    def __init__(
+        self, directory: pathlib.Path, first_step: int, num_steps: int, *, images_per_step: int = 1, profile: bool = False
+    ):
         is_first = jax.process_index() == 0
-        self._beside = contextlib.ExitStack()
-        if is_first and tensorboard_port is not None:
-            self._beside.enter_context(tensorboard(directory.parent, tensorboard_port))
+        self._directory, self._first_step, self._began = directory, first_step, time.monotonic()
         self._writer = metric_writers.create_default_writer(str(directory), just_logging=not is_first)
-        self._rate = periodic_actions.ReportProgress(num_train_steps=num_steps, writer=self._writer, every_secs=30.0)
+        self._profile = StepProfile(directory / "profile", first_step) if profile and is_first else None
+        self._scores: dict[str, Mapping[str, float]] = {}  # of the first validation here and of the best
+        self.meter = StepMeter(images_per_step)
         self._bar = tqdm(
             total=num_steps,
             initial=first_step,
@@ -53,15 +63,28 @@ class Reporter:
         return self
 
     def __exit__(self, *_) -> None:
+        if self._profile:
+            self._profile.close()
         self._bar.close()
         self._writer.close()
-        self._beside.close()
+
+    def describe(self, config: Mapping[str, Any], params: Mapping[str, Any]) -> None:
+        """Write, at a stage's first step, its config as text and as hyperparameters, and a table of its parameters."""
+        if self._first_step:
+            return
+        flat = flatten_dict(dict(config), sep=".")
+        self._writer.write_hparams({name: v if isinstance(v, int | float | str) else str(v) for name, v in flat.items()})
+        table = parameter_overview.get_parameter_overview(params, include_stats=False)
+        texts = {"config": json.dumps(config, indent=2), "parameters": table}
+        self._writer.write_texts(0, {name: f"```\n{text}\n```" for name, text in texts.items()})
 
     def step(self, step: int, metrics: Mapping[str, Float[Array, ""]], readings: Mapping[str, Array]) -> None:
         """Take note of one step's metrics, and of what it found of its examples, still on the device."""
         self._pending.append((step, metrics, readings))
         self._bar.update()
-        self._rate(step)
+        self.meter.step()
+        if self._profile:
+            self._profile.after(step, metrics)
 
     def write_steps(self, learning_rate: float) -> list[Mapping[str, np.ndarray]]:
         """Fetch what was noted since the last call, in one transfer, and write the metrics' means.
@@ -82,6 +105,7 @@ class Reporter:
         last_step = fetched[-1][0]
         self._writer.write_scalars(last_step, {f"train/{name}": value for name, value in means.items()})
         self._writer.write_scalars(last_step, {"train/learning_rate": learning_rate})
+        self._writer.write_scalars(last_step, self.meter.read())
         self._bar.set_postfix_str(f"loss {means['loss']:.4f}", refresh=False)
         return [readings for _, _, readings in fetched]
 
@@ -96,12 +120,29 @@ class Reporter:
         self._writer.write_scalars(step, {f"val/{name}": value for name, value in metrics.items()})
         self._writer.write_images(step, {f"val/{name}": picture[None] for name, picture in pictures.items()})
         self._writer.flush()
+        self._scores.setdefault("first", metrics)
+        if note or "best" not in self._scores:
+            self._scores["best"] = metrics
+        self.meter.restart()
         shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         self._bar.write(f"step {step}: {shown}  {note}")
 
     def say(self, line: str) -> None:
         """Print a line above the progress bar."""
         self._bar.write(line)
+
+    def summary(self, step: int, finished: bool) -> None:
+        """Print how the stage has ended, what has improved since its first validation here, and where the best checkpoint is."""
+        minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
+        how = "finished" if finished else "stopped before its end"
+        lines = [f"{self._directory.name}: {how} at step {step}, after {minutes} min {seconds} s"]
+        if self._scores:
+            first, best = self._scores["first"], self._scores["best"]
+            changes = [f"{name} {first[name]:.4g} -> {best[name]:.4g}" for name in best if "/" not in name and name in first]
+            lines.append(f"  from the first validation to the best: {', '.join(changes)}")
+        lines.append(f"  best checkpoint: {self._directory / 'best'}")
+        self._bar.clear()
+        self._bar.write("\n".join(lines))
 
 
 def check_finite(step: int, metrics: Mapping[str, float]) -> None:

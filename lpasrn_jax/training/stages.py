@@ -46,10 +46,14 @@ def open_stage(workdir: str, config: ml_collections.ConfigDict) -> Iterator[path
         yield directory
 
 
+def has_begun(directory: pathlib.Path) -> bool:
+    """Whether a stage's folder holds a checkpoint."""
+    return any(step.name.isdigit() for step in directory.glob("checkpoints/*"))
+
+
 def _check_same_run(directory: pathlib.Path, config: ml_collections.ConfigDict) -> None:
     file = directory / CONFIG_FILE
-    has_begun = any(step.name.isdigit() for step in directory.glob("checkpoints/*"))
-    if not file.exists() or not has_begun:
+    if not file.exists() or not has_begun(directory):
         return
     old, new = _flat(json.loads(file.read_text())), _flat(json.loads(json.dumps(config.to_dict())))
     for key in sorted(old.keys() | new.keys()):

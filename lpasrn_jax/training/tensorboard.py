@@ -24,8 +24,8 @@ runpy.run_module("tensorboard.main", run_name="__main__", alter_sys=True)
 PORTS_TRIED = 100
 
 
-def free_port(first: int) -> int:
-    """The first port from `first` on that nothing listens on.
+def free_port(first: int, host: str = HOST) -> int:
+    """The first port of a host from `first` on that nothing listens on.
 
     Raises:
       OSError: when a hundred in a row are taken.
@@ -33,21 +33,27 @@ def free_port(first: int) -> int:
     for port in range(first, first + PORTS_TRIED):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((HOST, port))
+            probe.bind((host, port))
             return port
     raise OSError(f"ports {first} to {first + PORTS_TRIED - 1} are all in use")
 
 
 @contextlib.contextmanager
-def tensorboard(logdir: pathlib.Path, first_port: int):
-    """Runs TensorBoard on `logdir` while the context is open, and prints its address."""
-    port = free_port(first_port)
+def tensorboard(logdir: pathlib.Path, first_port: int, host: str = HOST):
+    """Runs TensorBoard on `logdir` while the context is open, and prints its address.
+
+    Args:
+      logdir: where all stages of a run write their events.
+      first_port: the first port that is tried.
+      host: the name or address that it listens on; 0.0.0.0 for all of the machine's, which anybody may then open.
+    """
+    port = free_port(first_port, host)
     if port != first_port:
         print(f"port {first_port} is in use; TensorBoard takes {port}")
-    flags = [f"--logdir={logdir}", f"--host={HOST}", f"--port={port}"]
+    flags = [f"--logdir={logdir}", f"--host={host}", f"--port={port}"]
     command = [sys.executable, "-c", CHILD, str(os.getpid()), *flags]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    print(f"TensorBoard: http://{HOST}:{port}", flush=True)
+    print(f"TensorBoard: http://{host}:{port}", flush=True)
     try:
         yield port
     finally:

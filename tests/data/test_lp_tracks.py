@@ -89,6 +89,35 @@ def is_val(record, val_split):
     return splits.split_of(record["text"].decode(), val_split) == "val"
 
 
+def test_a_list_decides_what_is_for_validation(prepare, track_root, tmp_path, monkeypatch):
+    names = [track.name for track in tracks.find_tracks(track_root, BRAZIL).tracks]
+    (tmp_path / "val.txt").write_text("\n".join([names[4], names[1]]))
+    prepared = prepare(val_list=tmp_path / "val.txt")
+    assert [record["track"].decode() for record in prepared.val] == [names[1], names[4]]
+    assert [record["track"].decode() for record in prepared.train] == [n for i, n in enumerate(names) if i not in (1, 4)]
+
+
+def test_another_root_is_for_validation_whole(prepare, tmp_path):
+    write_track(tmp_path / "val" / "Scenario-C" / "Mercosur" / "track_9", "VAL1D23", "Mercosur")
+    prepared = prepare(val_root=tmp_path / "val")
+    assert (len(prepared.all), len(prepared.train), len(prepared.val)) == (6, 6, 1)
+    assert prepared.val[0]["text"].decode() == "VAL1D23"
+    assert prepared.scenarios == ("Scenario-A", "Scenario-B", "Scenario-C")
+
+
+def test_plates_on_both_sides_of_a_given_split_are_told(prepare, tmp_path, monkeypatch):
+    warnings = []
+    monkeypatch.setattr(logging, "warning", lambda text, *values: warnings.append(text % values))
+    write_track(tmp_path / "val" / "track_9", "ABC1000", "Brazilian")
+    prepare(val_root=tmp_path / "val")
+    assert warnings == ["1 plate for validation also in training, such as ABC1000: figures will flatter"]
+
+
+def test_a_root_and_a_list_for_validation(prepare, tmp_path):
+    with pytest.raises(UserError, match=r"data\.val_root: a and data\.val_list: b found"):
+        prepare(val_root="a", val_list="b")
+
+
 def test_an_unchanged_folder_is_read_once(prepare, monkeypatch):
     first = prepare()
     monkeypatch.setattr(tracks, "find_tracks", lambda *args, **kwargs: pytest.fail("the folder was read again"))

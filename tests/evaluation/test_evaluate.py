@@ -1,7 +1,7 @@
 """Judging a checkpoint: the figures, the report, and what it refuses."""
 
+import csv
 import itertools
-import json
 
 import jax
 import numpy as np
@@ -11,7 +11,8 @@ from lpasrn_jax import images
 from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.evaluation import judge as judging
-from lpasrn_jax.evaluation import metrics, report
+from lpasrn_jax.evaluation import metrics, report, runs
+from lpasrn_jax.evaluation.bootstrap import bootstrap_interval
 from lpasrn_jax.evaluation.evaluate import calibration_plates, evaluate
 from lpasrn_jax.evaluation.judge import Judge, Judged
 from lpasrn_jax.evaluation.summary import confusions
@@ -176,7 +177,7 @@ def test_without_a_generator_bicubic_and_hr_are_read(bundle, judged, judge_bundl
 
 def test_without_an_ocr_nothing_is_read(bundle, judged, judge_bundle):
     found, folder = judge_bundle(part(bundle, "generator"))
-    about = {"checkpoint", "step", "stages", "note", "baseline", "data_root", "split", "tracks", "frames"}
+    about = {"checkpoint", "step", "stages", "note", "baseline", "data_root", "split", "images", "tracks", "frames"}
     assert found.keys() == {*about, *metrics.IMAGE_METRICS, "intervals", "images_by_layout"}
     text = (folder / "report.md").read_text()
     assert f"| PSNR, dB | {found['psnr']['bicubic']:.2f} [" in text
@@ -327,16 +328,75 @@ def test_a_baseline_of_other_plates(bundle, judge_bundle, tmp_path):
         judge_bundle(bundle, baseline=str(save_bundle(tmp_path / "larger", larger)))
 
 
-def test_two_evaluations_are_compared(bundle, judged, judge_bundle, tmp_path):
-    other = json.loads((judged[1] / "metrics.json").read_text())
-    other["char_acc"]["sr"] -= 0.125
-    (tmp_path / "other.json").write_text(json.dumps(other))
-    found, folder = judge_bundle(bundle, against=str(tmp_path / "other.json"))
-    new, old = found["char_acc"]["sr"], other["char_acc"]["sr"]
+def test_two_evaluations_of_the_same_images_are_paired(bundle, judged, judge_bundle):
+    other = Bundle({**bundle.params, "ocr": jax.tree.map(lambda x: x + 0.1, bundle.params["ocr"])}, bundle.config, {})
+    found, folder = judge_bundle(other, against=str(judged[1] / "metrics.json"))
+    assert found["images"] == judged[0]["images"]
+    with np.load(folder / "frames.npz") as ours, np.load(judged[1] / "frames.npz") as theirs:
+        assert ours["char_acc/sr"].mean() == pytest.approx(found["char_acc"]["sr"])
+        differences = ours["char_acc/sr"] - theirs["char_acc/sr"]
+        low, high = bootstrap_interval(differences, ours["plates"].tolist())
+    new, old = found["char_acc"]["sr"], judged[0]["char_acc"]["sr"]
     text = (folder / "report.md").read_text()
-    assert f"| characters right, SR | {new:.2%} | {old:.2%} | +12.50% |" in text
+    assert f"| characters right, SR | {new:.2%} | {old:.2%} | {new - old:+.2%} [{low:+.2%}, {high:+.2%}] |" in text
     psnr = f"{found['psnr']['bicubic']:.2f}"
-    assert f"| PSNR, dB, bicubic | {psnr} | {psnr} | +0.00 |" in text
+    assert f"| PSNR, dB, bicubic | {psnr} | {psnr} | +0.00 [+0.00, +0.00] |" in text
+
+
+def test_without_the_frames_a_difference_has_no_interval(judged, judge_bundle, bundle, tmp_path):
+    (tmp_path / "other.json").write_text((judged[1] / "metrics.json").read_text())
+    _, folder = judge_bundle(bundle, against=str(tmp_path / "other.json"))
+    psnr = f"{judged[0]['psnr']['bicubic']:.2f}"
+    assert f"| PSNR, dB, bicubic | {psnr} | {psnr} | +0.00 |" in (folder / "report.md").read_text()
+
+
+def test_evaluations_of_different_images_are_named_and_not_subtracted(bundle, judged, judge_bundle):
+    val, folder = judge_bundle(part(bundle, "generator"), split="val", against=str(judged[1] / "metrics.json"))
+    assert val["images"] != judged[0]["images"]
+    text = (folder / "report.md").read_text()
+    told = f"**Different images**, or an evaluation that does not say of which: {val['frames']} frames here (`{val['images']}`)"
+    assert told in text
+    psnr = f"| {val['psnr']['bicubic']:.2f} | {judged[0]['psnr']['bicubic']:.2f} |"
+    assert f"| PSNR, dB, bicubic {psnr}\n" in text
+
+
+def test_each_character_has_its_share_read_right(judged):
+    characters = judged[0]["characters"]
+    assert sum(one["times"] for one in characters.values()) == 200 * 7
+    for kind in ("bicubic", "sr", "hr"):
+        right = sum(one["times"] * one["right"][kind] for one in characters.values())
+        assert right / (200 * 7) == pytest.approx(judged[0]["char_acc"][kind])
+    assert all((one["taken_for"] == "") == (one["right"]["sr"] == 1) for one in characters.values())
+    text = (judged[1] / "report.md").read_text()
+    assert "| character | times | bicubic | SR | HR | in SR taken for |" in text
+
+
+def test_the_main_table_is_there_for_programs_and_papers(judged):
+    found, folder = judged
+    lines = list(csv.DictReader((folder / "main.csv").read_text().splitlines()))
+    by_name = {(line["metric"], line["image"]): line for line in lines}
+    assert float(by_name["psnr", "sr"]["mean"]) == found["psnr"]["sr"]
+    assert float(by_name["psnr", "sr - bicubic"]["mean"]) == found["psnr"]["sr"] - found["psnr"]["bicubic"]
+    low, high = found["intervals"]["word_acc"]["hr"]
+    assert (float(by_name["word_acc", "hr"]["low"]), float(by_name["word_acc", "hr"]["high"])) == (low, high)
+    latex = (folder / "main.tex").read_text()
+    assert latex.startswith("\\begin{tabular}{lrrr}\n\\toprule\n & bicubic & SR & HR \\\\\n")
+    assert f"plates wholly right & {found['word_acc']['bicubic']:.2%} &".replace("%", "\\%") in latex
+    assert latex.count(" & ") % 3 == 0
+
+
+def test_several_runs_have_a_mean_and_a_deviation(judged, judge_bundle, bundle, tmp_path):
+    other, _ = judge_bundle(Bundle(jax.tree.map(lambda x: 1.1 * x, bundle.params), bundle.config, {}))
+    found = runs.write_runs(tmp_path, [judged[0], other])
+    pair = [judged[0]["psnr"]["sr"], other["psnr"]["sr"]]
+    assert found["psnr"]["sr"] == pytest.approx({"mean": sum(pair) / 2, "deviation": abs(pair[0] - pair[1]) / 2**0.5})
+    shown = f"{found['psnr']['sr']['mean']:.2f} ± {found['psnr']['sr']['deviation']:.2f}"
+    assert shown in (tmp_path / "runs.md").read_text()
+    assert shown.replace("±", "$\\pm$") in (tmp_path / "runs.tex").read_text()
+    line = f"psnr,sr,{found['psnr']['sr']['mean']},{found['psnr']['sr']['deviation']},2"
+    assert line in (tmp_path / "runs.csv").read_text().splitlines()
+    with pytest.raises(UserError, match="were judged on different images"):
+        runs.over_runs([judged[0], {**other, "images": "0"}])
 
 
 @pytest.mark.parametrize("content", [None, "no JSON", "[]", "{}"])

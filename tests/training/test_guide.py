@@ -385,5 +385,5 @@ def test_a_stage_lasts_its_epochs_and_reweights_at_its_interval(
     assert train_and_evaluate(config, str(tmp_path / "run"))["finished"]
     assert reweighted == pytest.approx(progress)
     model = PlateModel.from_config(config, config.stage.networks)
-    steps_per_epoch = batches.steps_per_epoch(batches.prepare_tracks(model, config), config)
+    steps_per_epoch = batches.steps_per_epoch(batches.prepare_tracks(model, config, pathlib.Path()), config)
     assert load_checkpoint(tmp_path / "run/hard_mining/last").step == epochs * steps_per_epoch > 0

@@ -1,5 +1,7 @@
 """What validation measures when a config asks for more than it does by itself."""
 
+import pathlib
+
 import jax
 import numpy as np
 import pytest
@@ -18,14 +20,14 @@ from tests.clerk import Clerk
 
 def validation(config):
     model = PlateModel.from_config(config, config.stage.networks)
-    return Validation(model, batches.prepare_tracks(model, config), config, runtime.data_mesh())
+    return Validation(model, batches.prepare_tracks(model, config, pathlib.Path()), config, runtime.data_mesh())
 
 
 @pytest.fixture
 def frames(tiny_config):
     """The validation set, frame by frame."""
     model = PlateModel.from_config(tiny_config, tiny_config.stage.networks)
-    tracks = batches.prepare_tracks(model, tiny_config)
+    tracks = batches.prepare_tracks(model, tiny_config, pathlib.Path())
     return pipeline.FramePairReader(tracks.val, model.plate_format, tracks.scenarios, model.lr_size, model.hr_size)
 
 

@@ -147,8 +147,9 @@ def test_a_binary_file_is_no_yaml(file, content):
     assert re.fullmatch(f"{file}: not YAML \\(.*\\)", refusal(file))
 
 
-@pytest.mark.parametrize(("path", "reason"), [("nowhere.yaml", "No such file or directory"), (".", "Is a directory")])
+@pytest.mark.parametrize(("path", "reason"), [("nowhere.yaml", "No such file or directory"), ("folder.yaml", "Is a directory")])
 def test_a_file_that_cannot_be_read(tmp_path, path, reason):
+    (tmp_path / "folder.yaml").mkdir()
     expected = f"{tmp_path / path}: can't be read ({reason}); expected a YAML file such as lp_asrn.yaml"
     assert refusal(tmp_path / path) == expected
 

@@ -1,0 +1,68 @@
+"""Several checkpoints of one recipe: the mean of each figure, and how far the runs differ."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lpasrn_jax.errors import UserError
+from lpasrn_jax.evaluation import exports
+from lpasrn_jax.evaluation.comparison import same_images
+from lpasrn_jax.evaluation.tables import METRICS, TITLES, table
+
+
+def over_runs(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """`checkpoints`, `images`, the number of `runs`, and of each metric and kind of image its `mean` and standard `deviation`.
+
+    The deviation is that of a sample (n - 1): how much another run may differ by its seed.
+
+    Args:
+      found: the content of each run's metrics.json, at least two.
+
+    Raises:
+      UserError: for runs that were judged on different images.
+    """
+    first = found[0]
+    for other in found[1:]:
+        if not same_images(first, other):
+            raise UserError(
+                f"--checkpoint: {first['checkpoint']} and {other['checkpoint']} were judged on different images (another split, "
+                "image size or plate format); give runs of one recipe"
+            )
+    figures: dict[str, Any] = {}
+    for metric in METRICS:
+        kinds = [kind for kind in TITLES if all(kind in one.get(metric, {}) for one in found)]
+        columns = {kind: np.array([one[metric][kind] for one in found]) for kind in kinds}
+        if columns:
+            figures[metric] = {k: {"mean": float(c.mean()), "deviation": float(c.std(ddof=1))} for k, c in columns.items()}
+    about = {"checkpoints": [one["checkpoint"] for one in found], "images": first["images"], "runs": len(found)}
+    return about | figures
+
+
+def runs_text(runs: Mapping[str, Any]) -> str:
+    """The Markdown of several runs."""
+    metrics = [metric for metric in METRICS if metric in runs]
+    kinds = [kind for kind in TITLES if any(kind in runs[metric] for metric in metrics)]
+    rows = []
+    for metric in metrics:
+        title, form = METRICS[metric]
+        cells = [runs[metric].get(kind) for kind in kinds]
+        rows.append([title, *(f"{form.format(c['mean'])} ± {form.format(c['deviation'])}" if c else "-" for c in cells)])
+    names = "\n".join(f"- `{checkpoint}`" for checkpoint in runs["checkpoints"])
+    told = f"Mean and standard deviation over {runs['runs']} runs, all on the same images:"
+    return "\n\n".join(["# Evaluation of several runs", told, names, table(["", *(TITLES[kind] for kind in kinds)], rows)]) + "\n"
+
+
+def write_runs(folder: pathlib.Path, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Write runs.json, runs.md, runs.csv and runs.tex; returns the content of runs.json."""
+    runs = over_runs(found)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "runs.json").write_text(json.dumps(runs, indent=2) + "\n")
+    (folder / "runs.md").write_text(runs_text(runs))
+    (folder / "runs.csv").write_text(exports.runs_csv(runs))
+    (folder / "runs.tex").write_text(exports.runs_latex(runs))
+    return runs

@@ -1,0 +1,41 @@
+"""A trace of a few training steps, to see what takes their time."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import jax
+
+SKIPPED, TRACED = 10, 10  # steps: those that compile and fill caches, and those that are looked at
+
+
+class StepProfile:
+    """Traces ten steps with `jax.profiler`, once the first ten are over.
+
+    Args:
+      directory: where the trace goes: TensorBoard with its profile plugin, XProf and Perfetto open it.
+      first_step: steps done before.
+    """
+
+    def __init__(self, directory: pathlib.Path, first_step: int):
+        self._directory = directory
+        self._start, self._stop = first_step + SKIPPED, first_step + SKIPPED + TRACED
+        self._running = False
+
+    def after(self, step: int, result: Any) -> None:
+        """Call it after each step with something that the step computes."""
+        if step == self._start:
+            jax.block_until_ready(result)
+            jax.profiler.start_trace(str(self._directory))
+            self._running = True
+        elif step == self._stop and self._running:
+            jax.block_until_ready(result)
+            self.close()
+
+    def close(self) -> None:
+        """End a trace that is still running."""
+        if self._running:
+            jax.profiler.stop_trace()
+            self._running = False
+            print(f"profile of {TRACED} steps: {self._directory}", flush=True)
