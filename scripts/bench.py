@@ -1,7 +1,8 @@
-"""Benchmarks that compare two things in one run: python scripts/bench.py model, deform or reading.
+"""Benchmarks that compare two things in one run: python scripts/bench.py model, deform, reading or data.
 
 model: the generator's forward pass beside PyTorch's. deform: the implementations of dcnv4_jax beside each other. reading: plates
-one by one, in batches and as tracks. What follows goes to the benchmark: python scripts/bench.py model --help
+one by one, in batches and as tracks. data: what the pipeline delivers beside what a training step eats. What follows goes to the
+benchmark: python scripts/bench.py model --help
 """
 
 import argparse
@@ -10,7 +11,12 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-BENCHMARKS = {"model": ["parity.bench_generator"], "deform": ["dcnv4_jax.bench"], "reading": ["lpasrn_jax", "bench"]}
+BENCHMARKS = {
+    "model": ["parity.bench_generator"],
+    "deform": ["dcnv4_jax.bench"],
+    "reading": ["lpasrn_jax", "bench"],
+    "data": ["lpasrn_jax.commands.bench_data"],
+}
 
 
 def main():

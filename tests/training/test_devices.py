@@ -1,0 +1,44 @@
+"""One run on several numbers of devices, and what the pipeline delivers."""
+
+import time
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from lpasrn_jax import runtime
+from lpasrn_jax.commands.bench_data import pipeline_rate
+from lpasrn_jax.training import batches
+from lpasrn_jax.training.loop import train_and_evaluate
+from lpasrn_jax.weights.orbax import load_checkpoint
+
+
+def test_a_checkpoint_of_four_devices_goes_on_on_one_as_it_would_have_on_four(trained, tiny_config, tmp_path, monkeypatch):
+    assert jax.device_count() == 4
+    tiny_config.stage.epochs = 1
+    train_and_evaluate(tiny_config, str(tmp_path))
+    on_four = load_checkpoint(tmp_path / "warmup/last")
+    monkeypatch.setattr(runtime, "data_mesh", lambda: Mesh(np.array(jax.devices()[:1]), (runtime.DATA_AXIS,)))
+    tiny_config.stage.epochs = 2
+    train_and_evaluate(tiny_config, str(tmp_path))
+    on_one, whole = (load_checkpoint(workdir / "warmup/last") for workdir in (tmp_path, trained))
+    assert on_one.step == whole.step == 2 * on_four.step > 10
+    # Sums over a batch add up in another order, and Adam divides by the root of small squares.
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), on_one.params, whole.params)
+
+
+def test_the_pipeline_s_rate_is_of_images_and_its_workers_are_stopped(tiny_config, monkeypatch):
+    class Batches:
+        closed = False
+
+        def __next__(self):
+            time.sleep(0.02)
+
+        def close(self):
+            self.closed = True
+
+    made = Batches()
+    monkeypatch.setattr(batches, "training_batches", lambda *arguments: made)
+    rate = pipeline_rate(None, None, tiny_config, seconds=0.4)
+    assert 0 < rate <= tiny_config.train.batch_size / 0.02
+    assert made.closed
