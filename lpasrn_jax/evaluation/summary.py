@@ -70,6 +70,7 @@ def summarize(
     found["calibration"] = calibrated and calibrated._asdict()
     honest = calibrated or Calibration()
     found["confidence"] = {str(count): _confidence(judged, kind, count, masks, honest) for count in (1, FRAMES)}
+    found["characters"] = characters(judged.text, read, kind, plate_format.labels)
     found["confusions"] = confusions(judged.text, read[kind], plate_format.labels)
     return found
 
