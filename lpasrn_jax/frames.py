@@ -146,7 +146,7 @@ def frame_array(
     return cv2.resize(warped, (w, h), interpolation=cv2.INTER_AREA)
 
 
-def widen_corners(corners: Float[np.ndarray, "4 2"], margins: Float[np.ndarray, 4]) -> Float[np.ndarray, "4 2"]:
+def widen_corners(corners: Float[np.ndarray, "4 2"], margins: Float[np.ndarray, " 4"]) -> Float[np.ndarray, "4 2"]:
     """Corners of the crop that leaves margins around a plate, in the plate's own perspective.
 
     Args:

@@ -9,6 +9,7 @@ import time
 import jax
 import numpy as np
 import pytest
+from jaxtyping import install_import_hook
 
 jax.config.update("jax_num_cpu_devices", 4)
 
@@ -22,6 +23,17 @@ COMPILATION_CACHE = {
 for name, value in COMPILATION_CACHE.items():
     jax.config.update(name, value)
     os.environ[name.upper()] = str(value)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--hostile", type=int, default=12, metavar="COUNT", help="inputs of each kind that tests/hostile tries")
+    parser.addoption("--shapes", action="store_true", help="check arrays against the shapes in the signatures")
+
+
+def pytest_configure(config):
+    if config.getoption("--shapes"):  # before anything of the project is imported
+        importlib.import_module("tests.shapes")
+        install_import_hook(["lpasrn_jax", "dcnv4_jax"], "tests.shapes.check_shapes")
 
 
 def pytest_sessionstart(session):

@@ -31,7 +31,7 @@ def available() -> dict[str, Availability]:
 
 
 def deform_conv(
-    value: Float[Array, "n h w g*d"],
+    value: Float[Array, "n h w c"],
     offset_mask: Float[Array, "n ho wo m"],
     *,
     groups: int,
@@ -42,7 +42,7 @@ def deform_conv(
     offset_scale: float = 1.0,
     remove_center: bool | int = False,
     implementation: str = "auto",
-) -> Float[Array, "n ho wo g*d"]:
+) -> Float[Array, "n ho wo c"]:
     """Deformable convolution of DCNv4: every output is a masked sum of bilinear samples at learned positions.
 
     With k taps (height * width of the kernel, less the centre under `remove_center`), `offset_mask` holds for each group in turn

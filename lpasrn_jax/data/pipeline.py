@@ -90,7 +90,7 @@ class FramePairReader:
             example["other_hr"] = _plate(record["hr"][other], record["hr_corners"][other], margins, self.hr_size)
         return example
 
-    def _jitter(self, rng: np.random.Generator) -> Float[np.ndarray, 4]:
+    def _jitter(self, rng: np.random.Generator) -> Float[np.ndarray, " 4"]:
         """How differently the frames of a track are cropped: as fractions of the plate, nothing where crops are exact."""
         low, high = self.crop_margins
         return rng.uniform(-1, 1, 4) * MARGIN_JITTER * (high - low)
@@ -200,7 +200,7 @@ def _draw(cumulative: Float[np.ndarray, " n"], _: int, rng: np.random.Generator)
 
 
 def _plate(
-    encoded: bytes, corners: Float[np.ndarray, "4 2"], margins: Float[np.ndarray, 4], size: tuple[int, int]
+    encoded: bytes, corners: Float[np.ndarray, "4 2"], margins: Float[np.ndarray, " 4"], size: tuple[int, int]
 ) -> UInt8[np.ndarray, "h w 3"]:
     crop = None if math.isnan(corners[0, 0]) else frames.widen_corners(corners, margins)
     return frames.frame_array(frames.decode_image(encoded), crop, size)

@@ -34,7 +34,7 @@ class Outputs:
 
     images: Mapping[str, Float[Array, "b _ _ 3"]]
     slots: Mapping[str, Float[Array, "b k v"]]
-    ctc: Mapping[str, Float[Array, "b t v+1"]]
+    ctc: Mapping[str, Float[Array, "b t v1"]]
     embeddings: Mapping[str, Float[Array, "b d"]]
     text: Int[Array, "b k"]
     class_weights: Float[Array, " v"]

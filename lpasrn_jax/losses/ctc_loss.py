@@ -11,7 +11,7 @@ from lpasrn_jax.plates import PlateFormat
 BLANK = 0  # character i is class i + 1
 
 
-def ctc_loss(logits: Float[Array, "b t v+1"], text: Int[Array, "b k"]) -> Float[Array, " b"]:
+def ctc_loss(logits: Float[Array, "b t v1"], text: Int[Array, "b k"]) -> Float[Array, " b"]:
     """-log p of the text, summed over all its alignments with the t steps, divided by its number of characters; 0 or more.
 
     Graves, Fernandez, Gomez, Schmidhuber 2006 (doi:10.1145/1143844.1143891). So it is a value per character, like the loss of the

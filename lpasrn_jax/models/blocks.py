@@ -31,21 +31,21 @@ class StridedConv(Conv):
     padding: int = 1
 
 
-def pixel_shuffle(x: Float[Array, "b h w c*r*r"], r: int) -> Float[Array, "b h*r w*r c"]:
+def pixel_shuffle(x: Float[Array, "b h w c"], r: int) -> Float[Array, "b h*{r} w*{r} c//{r}**2"]:
     """Moves channels into space: input channel c*r*r + dy*r + dx becomes pixel (dy, dx) of output channel c, as in PyTorch."""
     b, h, w, c = x.shape
     x = x.reshape(b, h, w, c // (r * r), r, r)
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(b, h * r, w * r, c // (r * r))
 
 
-def pixel_unshuffle(x: Float[Array, "b h*r w*r c"], r: int) -> Float[Array, "b h w c*r*r"]:
+def pixel_unshuffle(x: Float[Array, "b h w c"], r: int) -> Float[Array, "b h//{r} w//{r} c*{r}**2"]:
     """The inverse of `pixel_shuffle`."""
     b, h, w, c = x.shape
     x = x.reshape(b, h // r, r, w // r, r, c)
     return x.transpose(0, 1, 3, 5, 2, 4).reshape(b, h // r, w // r, c * r * r)
 
 
-def max_pool(x: Float[Array, "b h w c"], window: tuple[int, int]) -> Float[Array, "b h/wh w/ww c"]:
+def max_pool(x: Float[Array, "b h w c"], window: tuple[int, int]) -> Float[Array, "b -(-h//{window[0]}) -(-w//{window[1]}) c"]:
     """The largest value of each window of height and width (wh, ww), side by side; sizes are rounded up.
 
     Not `nn.max_pool`: XLA's gradient of a sliding window scatters, which takes a CPU four times as long. Nor `jnp.max`, whose
@@ -67,7 +67,7 @@ def resize_bilinear(x: Float[Array, "b h w c"], height: int, width: int) -> Floa
     return jax.image.resize(x, (b, height, width, c), "bilinear", antialias=False)
 
 
-def rescale_bilinear(x: Float[Array, "b h w c"], scale: float) -> Float[Array, "b h*scale w*scale c"]:
+def rescale_bilinear(x: Float[Array, "b h w c"], scale: float) -> Float[Array, "b new_h new_w c"]:
     """Bilinear resize by a factor: output pixel i lies at (i + 0.5) / scale - 0.5 of the input.
 
     The size is rounded down, at least 1. `resize_bilinear` to the same size would divide by the ratio of the
@@ -103,7 +103,7 @@ class Upscaler(nn.Module):
     dtype: jnp.dtype
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b h w f"]) -> Float[Array, "b h*scale w*scale 3"]:
+    def __call__(self, x: Float[Array, "b h w f"]) -> Float[Array, "b h*{self.scale} w*{self.scale} 3"]:
         if self.scale == 4:
             x = nn.relu(pixel_shuffle(Conv(4 * self.features, dtype=self.dtype, name="conv_double")(x), 2))
         return pixel_shuffle(Conv(3 * 2 * 2, dtype=self.dtype, name="conv_rgb")(x), 2)

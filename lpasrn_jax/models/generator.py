@@ -111,14 +111,16 @@ class Generator(nn.Module):
             self.reconstruct = Conv(3, dtype=jnp.float32)
             self.skip_weight = self.param("skip_weight", nn.initializers.constant(0.1), ())
 
-    def __call__(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h*scale w*scale 3"]:
+    def __call__(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h*{self.scale} w*{self.scale} 3"]:
         return self.render(self.extract(image), image)
 
     def extract(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h w f"]:
         """The shallow features, which the trunk starts from."""
         return self.shallow(image)
 
-    def render(self, features: Float[Array, "b h w f"], image: Float[Array, "b h w 3"]) -> Float[Array, "b h*scale w*scale 3"]:
+    def render(
+        self, features: Float[Array, "b h w f"], image: Float[Array, "b h w 3"]
+    ) -> Float[Array, "b h*{self.scale} w*{self.scale} 3"]:
         """The SR image of shallow features, and of the LR image that the skip takes."""
         x = features
         for block in self.block:

@@ -27,7 +27,7 @@ BLANK_BIAS = 5.0  # log-odds of the CTC blank in a new network: most steps of a 
 class OCRLogits(NamedTuple):
     """Logits of both heads for a batch of images, float32 or better, before softmax, and what they are made from."""
 
-    ctc: Float[Array, "b t v+1"]  # blank is class 0, character i is class i + 1
+    ctc: Float[Array, "b t v1"]  # of v + 1 classes: blank is class 0, character i is class i + 1
     slots: Float[Array, "b k v"]
     encoding: Float[Array, "b t d"] | None = None  # what both heads see
 
@@ -137,7 +137,7 @@ class OCR(nn.Module):
         x = nn.LayerNorm(epsilon=1e-5, dtype=dtype, name="norm_encoder")(x)
         return OCRLogits(self._ctc(x), self._slots(x, dtype), x)
 
-    def _ctc(self, steps: Float[Array, "b t d"]) -> Float[Array, "b t v+1"]:
+    def _ctc(self, steps: Float[Array, "b t d"]) -> Float[Array, "b t v1"]:
         def blank_first(key, shape, dtype):
             return jnp.zeros(shape, dtype).at[0].set(BLANK_BIAS)
 
@@ -160,7 +160,7 @@ class OCR(nn.Module):
         )
 
 
-def _unmixed(key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Array, "d heads d/heads"]:
+def _unmixed(key, shape: tuple[int, ...], dtype: jnp.dtype) -> Float[Array, "d d"]:
     """The projection of d channels to heads that leaves each channel as it is."""
     return jnp.eye(math.prod(shape[1:]), dtype=dtype).reshape(shape)
 

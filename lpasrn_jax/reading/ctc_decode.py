@@ -44,7 +44,7 @@ class _Beam(NamedTuple):
         return jnp.logaddexp(self.blank, self.character)
 
 
-def ctc_greedy(ctc: Float[Array, "b t v+1"]) -> BestPath:
+def ctc_greedy(ctc: Float[Array, "b t v1"]) -> BestPath:
     """The text of the most probable path: repetitions are merged, then blanks are left out."""
     log_probs = jax.nn.log_softmax(ctc, axis=-1)
     path = log_probs.argmax(axis=-1)
@@ -55,7 +55,7 @@ def ctc_greedy(ctc: Float[Array, "b t v+1"]) -> BestPath:
     return BestPath(classes, log_probs.max(axis=-1).sum(axis=-1))
 
 
-def ctc_beam(ctc: Float[Array, "b t v+1"], layout_masks: Bool[Array, "l k v"], *, beam_width: int = 16) -> BeamText:
+def ctc_beam(ctc: Float[Array, "b t v1"], layout_masks: Bool[Array, "l k v"], *, beam_width: int = 16) -> BeamText:
     """The most probable text that has one of the layouts, as far as a beam search finds it.
 
     Each layout is searched by itself: a prefix grows only by characters that the layout allows in that place, and one that cannot
@@ -77,7 +77,7 @@ def ctc_beam(ctc: Float[Array, "b t v+1"], layout_masks: Bool[Array, "l k v"], *
 
 
 def _search(
-    log_probs: Float[Array, "t v+1"], mask: Bool[Array, "k v"], beam_width: int
+    log_probs: Float[Array, "t v1"], mask: Bool[Array, "k v"], beam_width: int
 ) -> tuple[Int[Array, " k"], Float[Array, ""]]:
     steps, k, length = log_probs.shape[0], mask.shape[0], mask.any(axis=-1).sum()
     none = jnp.full((beam_width,), -jnp.inf, log_probs.dtype)
@@ -90,7 +90,7 @@ def _search(
 
 
 def _advance(
-    beam: _Beam, log_probs: Float[Array, " v+1"], left: Int[Array, ""], mask: Bool[Array, "k v"], length: Int[Array, ""]
+    beam: _Beam, log_probs: Float[Array, " v1"], left: Int[Array, ""], mask: Bool[Array, "k v"], length: Int[Array, ""]
 ) -> _Beam:
     """The beam after one more step; `left` steps follow it, and a text has `length` characters."""
     (w, k), v = beam.prefix.shape, mask.shape[1]

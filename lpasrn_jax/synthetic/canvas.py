@@ -14,7 +14,7 @@ PIXELS_PER_MM = 0.8
 WIDTH_MM, HEIGHT_MM = 400.0, 130.0
 WIDTH, HEIGHT = round(WIDTH_MM * PIXELS_PER_MM), round(HEIGHT_MM * PIXELS_PER_MM)
 
-Plate = Float[np.ndarray, "h w 3"]
+Plate = Float[np.ndarray, "h w _"]
 Colour = Float[np.ndarray, "3"] | np.float32  # or a grey
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Point = tuple[float, float]  # x, y
@@ -54,8 +54,8 @@ def fill_circle(plate: Plate, centre_mm: Point, radius_mm: float, colour: Colour
     blend(plate, np.clip(r - np.hypot(x, y) + 0.5, 0, 1), colour, centre_mm)
 
 
-def blend(plate: Plate, mask: Float[np.ndarray, "h w"], colour: Colour, centre_mm: Point) -> None:
-    """Paints `colour` through `mask` [h, w], centred at a point; what hangs over the edge is cut off."""
+def blend(plate: Plate, mask: Float[np.ndarray, "mh mw"], colour: Colour, centre_mm: Point) -> None:
+    """Paints `colour` through a mask, centred at a point; what hangs over the edge is cut off."""
     h, w = mask.shape
     x, y = round(centre_mm[0] * PIXELS_PER_MM - w / 2), round(centre_mm[1] * PIXELS_PER_MM - h / 2)
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + w, WIDTH), min(y + h, HEIGHT)
