@@ -14,8 +14,12 @@ from lpasrn_jax.escape import printable
 class UserError(ValueError):
     """A mistake that the person who gave the command can mend.
 
-    The message is one line: what was found, where, what was expected, what to do. Commands print it and exit with 2.
+    The message is one line: what was found, where, what was expected, what to do. Commands print it and exit with 2. It often
+    holds the name of a file, which may hold a line break: control characters are escaped as `escape.printable` does.
     """
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
 
 
 FULL_DISK = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}

@@ -37,3 +37,7 @@ def test_an_error_is_one_line_on_the_terminal(capsys):
     with pytest.raises(SystemExit), one_line_errors():
         raise UserError("a\x1b[2J\nb.png is missing")
     assert capsys.readouterr().err == "error: a\\x1b[2J\\nb.png is missing\n"
+
+
+def test_the_message_of_an_error_is_one_line_whatever_a_file_is_called():
+    assert str(UserError("a\nb\x1b[2J.png: is no image")) == "a\\nb\\x1b[2J.png: is no image"
