@@ -27,6 +27,7 @@ for name, value in COMPILATION_CACHE.items():
 
 def pytest_addoption(parser):
     parser.addoption("--hostile", type=int, default=12, metavar="COUNT", help="inputs of each kind that tests/hostile tries")
+    parser.addoption("--screenshots", metavar="DIR", help="take the documentation's pictures of the page into this folder")
     parser.addoption("--shapes", action="store_true", help="check arrays against the shapes in the signatures")
 
 

@@ -32,7 +32,7 @@ ALLOWED = {
     "evaluation": GROUND | {"data", "synthetic", "losses", "models", "weights", "reading"},
     "training": GROUND | {"data", "losses", "models", "weights", "evaluation"},
     "commands": GROUND | {"data", "synthetic", "models", "losses", "weights", "reading", "evaluation", "training", "lpasrn_jax"},
-    "serve": GROUND | {"data", "models", "weights", "reading", "lpasrn_jax"},
+    "serve": GROUND | {"models", "weights", "reading", "lpasrn_jax"},
     "lpasrn_jax": {"reading"},
     "__main__": {"commands"},
     "configs": GROUND | {"configs", "data", "models", "training"},

@@ -17,7 +17,7 @@ RGB = UInt8[np.ndarray, "h w 3"]
 
 # The least confidence for each word. What the reader rejects cannot be read.
 CERTAINTIES = ((0.98, "practically certain"), (0.9, "very likely right"), (0.7, "likely right"), (0.4, "uncertain"))
-DOUBTFUL, UNREADABLE = "very uncertain", "cannot be read"
+DOUBTFUL, UNREADABLE, NO_PLATE = "very uncertain", "cannot be read", "no plate"
 
 
 class Candidate(BaseModel):
@@ -38,11 +38,13 @@ class ReadAnswer(BaseModel):
 
     text: str = Field(description="the most probable text, also where it is rejected")
     confidence: float = Field(description="probability in [0, 1] that all of the text is right")
-    certainty: str = Field(description=f"the confidence in words, from {CERTAINTIES[0][1]!r} to {UNREADABLE!r}")
+    certainty: str = Field(description=f"the confidence in words, from {CERTAINTIES[0][1]!r} to {UNREADABLE!r}, or {NO_PLATE!r}")
     layout: str = Field(description="name of the layout that the text has")
     slots: list[Slot] = Field(description="one for each character of the text")
     frames: int = Field(description="number of images that it was read from")
     rejected: bool = Field(description="the confidence is below what the server asks for: the text is a guess")
+    is_plate: bool = Field(description="false if the image shows no plate that could be read: the text means nothing")
+    reason: str = Field(description="why it is no plate; empty for a plate")
 
 
 class ImageAnswer(BaseModel):
@@ -85,6 +87,8 @@ def read_answer(reading: Reading) -> ReadAnswer:
 
 def certainty(reading: Reading) -> str:
     """The confidence in words."""
+    if not reading.is_plate:
+        return NO_PLATE
     if reading.rejected:
         return UNREADABLE
     return next((words for least, words in CERTAINTIES if reading.confidence >= least), DOUBTFUL)

@@ -10,12 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from lpasrn_jax.data.annotations import check_corners
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.frames import MIN_SIDE, frame_array, read_image
+from lpasrn_jax.frames import read_image
+from lpasrn_jax.reading.region import Region
 from lpasrn_jax.serve.limits import Limits
-
-MAX_PLATE_SIZE = (192, 576)  # height and width of a plate that is cut out of a photograph; the networks take no larger ones
 
 RGB = UInt8[np.ndarray, "h w 3"]
 
@@ -72,24 +70,10 @@ def plates(uploads: Sequence[Upload], limits: Limits) -> Iterator[RGB]:
     for upload in uploads:
         try:
             image = read_image(upload.encoded)
-            plate = image if upload.corners is None else cut_out(image, upload.corners)
+            plate = Region(corners=upload.corners).cut(image, "the image")
         except UserError as error:
             raise UserError(f"{upload.name}: {error}") from error
         pixels += math.prod(image.shape[:2])
         if pixels > limits.pixels:
             raise UserError(f"the images have more than {limits.pixels} pixels together; send fewer or smaller ones")
         yield plate
-
-
-def cut_out(image: RGB, corners: Float[np.ndarray, "4 2"]) -> RGB:
-    """The plate inside a photograph, upright, with about as many pixels as it has there, at most `MAX_PLATE_SIZE`.
-
-    Raises:
-      UserError: for corners that are not a plate's outline inside the image.
-    """
-    check_corners(corners, image.shape[:2])
-    top, right, bottom, left = (math.dist(corners[i], corners[(i + 1) % 4]) for i in range(4))
-    height, width = (left + right) / 2, (top + bottom) / 2
-    shrinking = min(1.0, MAX_PLATE_SIZE[0] / height, MAX_PLATE_SIZE[1] / width)
-    size = max(MIN_SIDE, round(height * shrinking)), max(MIN_SIDE, round(width * shrinking))
-    return frame_array(image, corners, size)

@@ -18,10 +18,11 @@ from PIL import Image
 
 from lpasrn_jax import images
 from lpasrn_jax.frames import read_image
+from lpasrn_jax.reading.region import Region
 from lpasrn_jax.serve.answers import certainty
 from lpasrn_jax.serve.limits import Limits
 from lpasrn_jax.serve.server import bind
-from lpasrn_jax.serve.uploads import cut_out, parse_corners
+from lpasrn_jax.serve.uploads import parse_corners
 from tests.serve.conftest import FIVE, example, running_server
 
 CAR_CORNERS = [[479.0, 366.5], [574.5, 369.0], [573.5, 398.5], [478.5, 398.5]]  # of the plate in examples/car.jpg
@@ -81,9 +82,8 @@ def test_the_layout_can_be_given(client, reader):
 def test_a_plate_is_read_in_a_photograph_by_its_corners(client, reader):
     car = example("car.jpg")
     answer = post(client, "/read", car, corners=json.dumps(CAR_CORNERS)).json()
-    plate = cut_out(read_image(car.read_bytes()), np.float32(CAR_CORNERS))
-    assert plate.shape == (31, 95, 3)
-    assert_same_reading(answer, reader.read(plate))
+    plate = Region(corners=CAR_CORNERS).cut(read_image(car.read_bytes()))
+    assert_same_reading(answer, reader.read(car, corners=CAR_CORNERS))
     assert answer["text"] == "CAR1D23"
     both = post(client, "/read", car, FIVE[0], corners=json.dumps([CAR_CORNERS, None])).json()
     assert_same_reading(both, reader.read_track([plate, FIVE[0]]))
@@ -105,6 +105,12 @@ def test_enhance_answers_with_the_images_that_the_library_makes(client, reader):
     np.testing.assert_array_equal(decode(answer["fused"]), reader.enhance_track(ordered))
 
 
+def test_a_photograph_is_no_plate(client, reader):
+    answer = post(client, "/read", example("car.jpg")).json()
+    assert (answer["is_plate"], answer["certainty"]) == (False, "no plate")
+    assert answer["reason"] == reader.read(example("car.jpg")).reason != ""
+
+
 def test_one_image_has_nothing_to_fuse(client):
     assert post(client, "/enhance", FIVE[0]).json()["fused"] is None
 
@@ -122,9 +128,9 @@ def png(height, width):
     ("/read", [("big.bin", bytes(2**25))], {}, 413, "the request has 33554.* bytes; expected at most 33554432"),
     ("/enhance", [png(2000, 3000)], {}, 422, "is 3000 x 2000 pixels; .* give the plate's corners"),
     ("/read", [png(3, 90)], {}, 422, "is 90 x 3 pixels; expected at least 4 x 4"),
-    ("/read", [FIVE[0]], {"corners": "[[0,0],[500,0],[500,9],[0,9]]"}, 422, r"corner \(500, 0\) is outside the image"),
-    ("/read", [FIVE[0]], {"corners": "[[30,0],[0,0],[0,9],[30,9]]"}, 422, "mirrored or turned"),
-    ("/read", [FIVE[0]], {"corners": "[[0,0],[30,9],[30,0],[0,9]]"}, 422, "not convex"),
+    ("/read", [FIVE[0]], {"corners": "[[0,0],[500,0],[500,9],[0,9]]"}, 422, "are not all in the image, which has"),
+    ("/read", [FIVE[0]], {"corners": "[[30,0],[0,0],[0,9],[30,9]]"}, 422, "do not go around a plate"),
+    ("/read", [FIVE[0]], {"corners": "[[0,0],[30,9],[30,0],[0,9]]"}, 422, "do not go around a plate"),
     ("/read", [FIVE[0]], {"corners": "here"}, 422, "corners: not JSON"),
 ])  # fmt: skip
 def test_what_cannot_be_answered_is_said_in_one_line(client, path, files, fields, status, message):

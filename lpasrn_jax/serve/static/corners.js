@@ -113,8 +113,10 @@ class Editor {
     const start = this.at(event);
     const distances = this.points.map(([x, y]) => Math.hypot(x - start[0], y - start[1]));
     const nearest = distances.indexOf(Math.min(...distances));
-    const grips = nearest >= 0 && distances[nearest] <= REACH * this.unit;
-    const inside = event.target === this.outline && this.points.length === 4;
+    // Until all four are there a press is always a new corner: on a phone those of a far plate lie within a finger's reach.
+    const whole = this.points.length === 4;
+    const grips = whole && distances[nearest] <= REACH * this.unit;
+    const inside = whole && event.target === this.outline;
     // A corner, else the whole outline, else a new box.
     const part = grips ? nearest : inside ? "outline" : "new";
     this.held = { part, start, from: this.points.map((point) => [...point]), id: event.pointerId };

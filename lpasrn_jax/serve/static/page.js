@@ -45,11 +45,9 @@ function check(files, limits) {
   }
   const bytes = files.reduce((sum, file) => sum + file.size, 0);
   if (bytes > limits.bytes - 2 ** 16) {
-    throw new Refused(`The images have ${megabytes(bytes)} together; at most ${megabytes(limits.bytes)} are taken: cut the plate out first.`);
+    throw new Refused(`The images have ${Math.ceil(bytes / 1e6)} MB together; at most ${Math.floor(limits.bytes / 1e6)} MB are taken: cut the plate out first.`);
   }
 }
-
-const megabytes = (bytes) => `${(bytes / 1e6).toFixed(0)} MB`;
 
 /** Each image with the corners of its plate, or null where the plate fills it. */
 async function marked(files, signal) {

@@ -4,15 +4,18 @@ import { element } from "./dom.js";
 
 /** Fills an article with an answer of `/read`. */
 export function showReading(article, reading, calibrated) {
+  const verdict = element("h2", { id: "verdict" }, sentence(reading.certainty));
+  if (!reading.is_plate) {
+    article.replaceChildren(verdict, element("p", { class: "odds" }, sentence(reading.reason), "."));
+    return;
+  }
   const refused = reading.rejected;
-  const verdict = element("h2", { id: "verdict" }, refused ? "Cannot be read" : sentence(reading.certainty));
-  const slots = reading.slots.map(column);
   const facts = [reading.layout || "no layout", reading.frames === 1 ? "from one image" : `from ${reading.frames} images`];
   article.replaceChildren(
     verdict,
     element("p", { class: "odds" }, odds(reading, calibrated)),
     element("p", { class: "unseen" }, refused ? `Best guess: ${reading.text}` : `Text: ${reading.text}`),
-    element("ol", { class: refused ? "slots guess" : "slots", "aria-label": "characters" }, ...slots),
+    element("ol", { class: refused ? "slots guess" : "slots", "aria-label": "characters" }, ...reading.slots.map(column)),
     element("p", { class: "quiet" }, facts.join(", "), "."),
   );
 }
@@ -24,7 +27,7 @@ function odds(reading, calibrated) {
   const [share, guess] = [frequency(reading.confidence), reading.rejected];
   if (!calibrated) return `These weights are not calibrated: their own figure, ${percent(reading.confidence)}, is often too high.`;
   if (guess) return `The best guess is ${reading.text}; ${share} such guesses are right.`;
-  return `Of readings like this, ${share} are right.`;
+  return `On plates like those of its calibration, ${share} such readings are right.`;
 }
 
 function frequency(p) {
@@ -46,7 +49,7 @@ function column({ character, probability, runners_up: others }) {
   bar.firstChild.style.width = `${100 * probability}%`;
   // One runner-up is always named, others where there is something in them.
   const rest = others.filter(({ probability: p }, i) => i === 0 || p >= 0.01);
-  const named = rest.map(({ character: c, probability: p }) => element("li", {}, element("b", {}, c), ` ${percent(p)}`));
+  const named = rest.map(({ character: c, probability: p }) => element("li", {}, element("b", {}, c || "none"), ` ${percent(p)}`));
   return element(
     "li",
     { class: grade },
