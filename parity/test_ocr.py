@@ -68,7 +68,7 @@ def flatten(logits):
     """Both heads as one array [b, n]."""
     if isinstance(logits[0], torch.Tensor):
         return torch.cat([head.flatten(1) for head in logits], dim=1)
-    return jnp.concatenate([head.reshape(head.shape[0], -1) for head in logits], axis=1)
+    return jnp.concatenate([head.reshape(head.shape[0], -1) for head in (logits.ctc, logits.slots)], axis=1)
 
 
 def test_ocr_equals_the_pytorch_one(check):
