@@ -27,6 +27,7 @@ def get_config() -> ConfigDict:
     config.data.tfds_dir = ""  # where the prepared set goes, such as a scratch disk; empty: WORKDIR/prepared
     config.data.crop_margins = (0.0, 0.0)  # range of what is left around plates with known corners, part of their size
     config.data.single_frames = 0.35  # part of the training tracks of which the reference frame alone is shown
+    config.data.foreign_frames = 0.05  # part of the other frames of training tracks that are of another plate
     config.data.val_split = 0.05  # part of the plates that is for validation, chosen by a hash of the text
     config.data.val_root = ""  # instead: a folder of tracks that are all for validation
     config.data.val_list = ""  # or: a file that lists the tracks of the root that are for validation, one per line

@@ -91,6 +91,17 @@ def frames_present(key: PRNGKeyArray, tracks: int, frames: int, single: float) -
     return jnp.arange(frames) < counts[:, None]
 
 
+def with_foreign_frames(key: PRNGKeyArray, tracks: Float[Array, "b f h w 3"], share: float) -> Float[Array, "b f h w 3"]:
+    """Tracks of which each frame but the reference is, with probability `share`, a frame of the track before it in the batch.
+
+    A tracker that jumps to the next car gives such tracks.
+    """
+    if not share:
+        return tracks
+    foreign = jax.random.bernoulli(key, share, tracks.shape[:2]).at[:, 0].set(False)
+    return jnp.where(foreign[:, :, None, None, None], jnp.roll(tracks, 1, axis=0), tracks)
+
+
 def geometric(key: PRNGKeyArray, sizes: Sequence[Images], config: Mapping[str, Any]) -> tuple[Images, ...]:
     """The same plates at one or more sizes, warped alike; arguments as for `augment`."""
     if not config["enabled"] or not any(config[name] for name in GEOMETRY):

@@ -173,3 +173,13 @@ def test_frames_of_a_track_and_their_hr_are_warped_alike(rng):
 def test_a_part_of_the_tracks_shows_one_frame_and_the_others_two_to_all():
     counts = np.asarray(augment.frames_present(jax.random.key(0), 4000, 5, 0.4)).sum(1)
     np.testing.assert_allclose(np.bincount(counts, minlength=6) / 4000, [0, 0.4, 0.15, 0.15, 0.15, 0.15], atol=0.03)
+
+
+def test_foreign_frames_are_of_the_track_before_and_never_the_reference(rng):
+    tracks = rng.uniform(-1, 1, (400, 5, 2, 3, 3)).astype(np.float32)
+    assert augment.with_foreign_frames(jax.random.key(0), tracks, 0.0) is tracks
+    found = np.asarray(augment.with_foreign_frames(jax.random.key(0), tracks, 0.3))
+    changed = (found != tracks).any(axis=(2, 3, 4))
+    assert not changed[:, 0].any()
+    assert changed[:, 1:].mean() == pytest.approx(0.3, abs=0.05)
+    np.testing.assert_array_equal(found[changed], np.roll(tracks, 1, axis=0)[changed])

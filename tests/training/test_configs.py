@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
+from configs.release.stages import STAGES
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.losses import compose
 from lpasrn_jax.models import PlateModel
@@ -184,11 +185,17 @@ def test_the_track_stage_follows_the_five_with_the_same_networks_and_one_more(pr
     assert mine.keys() - shapes(4, preset).keys() == {"fusion"}
 
 
-def test_each_stage_of_the_released_recipe_starts_from_the_one_before():
-    recipe = importlib.import_module("configs.release.lite")
-    configs = [recipe.get_config(stage) for stage in recipe.STAGES]
+@pytest.mark.parametrize("size", ["lite", "base"])
+def test_each_stage_of_a_released_recipe_starts_from_the_one_before(size):
+    recipe = importlib.import_module(f"configs.release.{size}")
+    configs = [recipe.get_config(stage) for stage in STAGES]
     assert [config.stage.after.name for config in configs] == ["", *(config.stage.name for config in configs[:-1])]
-    for config, (before, stage) in zip(configs[1:], itertools.pairwise(recipe.STAGES), strict=True):
-        assert config.stage.after.config == f"configs/release/lite.py:{before}", stage
+    for config, (before, stage) in zip(configs[1:], itertools.pairwise(STAGES), strict=True):
+        assert config.stage.after.config == f"configs/release/{size}.py:{before}", stage
         compose.check_components(config.stage)
         assert config.model.to_dict() == configs[0].model.to_dict()
+
+
+def test_a_stage_that_no_recipe_has():
+    with pytest.raises(UserError, match=r"configs/release/lite.py:track: no such stage; expected one of pretrain, read_lr"):
+        importlib.import_module("configs.release.lite").get_config("track")

@@ -1,0 +1,22 @@
+"""The bundled weights `base`: larger networks than those of `lite`, taught on synthetic tracks alone.
+
+python scripts/make_tracks.py --out data/letters --tracks 4000 --seed 50 --scenario-b 0
+python scripts/make_tracks.py --out data/pixels --tracks 12000 --seed 51 --scenario-b 0.25
+python scripts/make_tracks.py --out data/plates --tracks 12000 --seed 52 --scenario-b 0.35
+python scripts/train.py --config configs/release/base.py:pretrain --workdir runs/base --config.data.root=data/letters
+python scripts/train.py --config configs/release/base.py:read_lr --workdir runs/base --config.data.root=data/plates
+python scripts/train.py --config configs/release/base.py:pixels --workdir runs/base --config.data.root=data/pixels
+python scripts/train.py --config configs/release/base.py:read_all --workdir runs/base --config.data.root=data/plates
+lpasrn export --checkpoint runs/base/read_all/best --half --out base.safetensors
+"""
+
+from ml_collections import ConfigDict
+
+from configs.release import stages
+
+MODEL = dict(features=64, num_rrdb_blocks=4, growth=32, msca_scales=(0.5, 0.25))
+OCR = dict(widths=(32, 64, 128, 256), blocks_per_stage=1, transformer_layers=3, heads=8)
+
+
+def get_config(stage: str) -> ConfigDict:
+    return stages.get_config("base", stage, MODEL, OCR)
