@@ -17,8 +17,8 @@ TEMPERATURES = (0.25, 16.0)  # the range in which one is looked for
 AT_BOUND = 1e-3  # relative distance from an end of a range at which the minimiser has stopped there for want of a minimum
 SURE = 1 - 1e-9  # confidence is kept within [1 - SURE, SURE], so that one wrong reading has a finite loss
 
-LogProbs = Float[np.ndarray, "t f k v"]
-Texts = Int[np.ndarray, "t k"]
+LogProbs = Float[np.ndarray, "m f k v"]
+Texts = Int[np.ndarray, "m k"]
 Masks = Bool[np.ndarray, "l k v"]
 
 
@@ -35,18 +35,15 @@ class Readings(NamedTuple):
     right: Bool[np.ndarray, " m"]
 
 
-def read_groups(log_probs: LogProbs, text: Texts, layout_masks: Masks, *, count: int) -> Readings:
-    """Readings from `count` frames each.
+def read_groups(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> Readings:
+    """Readings from f frames each.
 
     Args:
-      log_probs: slot log-probabilities of all f frames of t tracks.
-      text: of the tracks, as class indices.
-      count: 1 to read every frame by itself, f to read every track; another divisor of f reads a track in so many parts.
+      log_probs: slot log-probabilities of all frames of each group.
+      text: of the groups, as class indices.
     """
-    groups = log_probs.reshape(-1, count, *log_probs.shape[2:])
-    classes = fuse("log_probs", groups, layout_masks).classes
-    right = (classes == np.repeat(text, len(groups) // len(text), axis=0)).all(axis=-1)
-    return Readings(groups, classes, right)
+    classes = fuse("log_probs", log_probs, layout_masks).classes
+    return Readings(log_probs, classes, (classes == text).all(axis=-1))
 
 
 def confidence(readings: Readings, layout_masks: Masks, calibration: Calibration) -> Float[np.ndarray, " m"]:
@@ -55,7 +52,9 @@ def confidence(readings: Readings, layout_masks: Masks, calibration: Calibration
     return np.take_along_axis(probabilities, readings.classes[..., None], axis=-1)[..., 0].prod(axis=-1)
 
 
-def fit_calibration(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> Calibration | None:
+def fit_calibration(
+    frames: Float[np.ndarray, "t*f k v"], tracks: LogProbs, text: Int[np.ndarray, "t*f k"], layout_masks: Masks
+) -> Calibration | None:
     """The calibration under which it is most likely that just those readings are right that are.
 
     The temperature is found on single frames, then the correlation on whole tracks. Both maximise the likelihood of "this text is
@@ -63,8 +62,9 @@ def fit_calibration(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> Ca
     right slot by slot would make their product too small.
 
     Args:
-      log_probs: slot log-probabilities of all f frames of t tracks.
-      text: of the tracks, as class indices.
+      frames: slot log-probabilities of every frame read by itself.
+      tracks: those of the frames of every track read together; f may be 1.
+      text: of the frames, as class indices.
 
     Returns:
       None if it failed: the likelihood still grew at an end of the temperatures' range or at correlation 1, as where all readings
@@ -75,10 +75,10 @@ def fit_calibration(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> Ca
         sure = confidence(readings, layout_masks, calibration)
         return -float(np.log(np.where(readings.right, sure, 1 - sure).clip(1 - SURE, SURE)).mean())
 
-    frames = read_groups(log_probs, text, layout_masks, count=1)
-    temperature = float(np.exp(_least(lambda log_t: loss(frames, Calibration(np.exp(log_t), 0.0)), *np.log(TEMPERATURES))))
-    tracks = read_groups(log_probs, text, layout_masks, count=log_probs.shape[1])
-    correlation = _least(lambda rho: loss(tracks, Calibration(temperature, rho)), 0.0, 1.0)
+    singles = read_groups(frames[:, None], text, layout_masks)
+    temperature = float(np.exp(_least(lambda log_t: loss(singles, Calibration(np.exp(log_t), 0.0)), *np.log(TEMPERATURES))))
+    wholes = read_groups(tracks, text[:: tracks.shape[1]], layout_masks)
+    correlation = _least(lambda rho: loss(wholes, Calibration(temperature, rho)), 0.0, 1.0)
     low, high = TEMPERATURES
     inside = low * (1 + AT_BOUND) < temperature < high * (1 - AT_BOUND) and correlation < 1 - AT_BOUND
     return Calibration(temperature, correlation) if inside else None

@@ -49,9 +49,10 @@ sum of the frames' log-probabilities; hc: the most confident frame; mv: the text
 frames, place by place."""
 
 CONFIDENCE_DEFINITIONS = """\
-{calibration} Gap: mean confidence of right readings minus that of wrong ones. Calibration error: mean distance
-of confidence and share right over ten bins of equal width. Coverage: the largest share of readings that can be accepted, the
-most confident first, with 1 % of them wrong."""
+Readings as the reader makes them: of a frame from its bicubic and its SR image, of a track from each bicubic image and the fused
+one, as far as the networks make them. {calibration} Gap: mean confidence of right readings minus that of wrong ones. Calibration
+error: mean distance of confidence and share right over ten bins of equal width. Coverage: the largest share of readings that can
+be accepted, the most confident first, with 1 % of them wrong."""
 
 
 CALIBRATION_PLATES = {

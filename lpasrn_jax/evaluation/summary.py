@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from lpasrn_jax import witnesses
 from lpasrn_jax.data.tracks import FRAMES
-from lpasrn_jax.evaluation import aggregate, calibration, confidence, texts
+from lpasrn_jax.evaluation import aggregate, calibration, texts
 from lpasrn_jax.evaluation.aggregate import KINDS, Values
+from lpasrn_jax.evaluation.confidence import Readings, confidence, read_groups
 from lpasrn_jax.evaluation.judge import Judged
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.fusion import FUSIONS, fuse
@@ -69,7 +71,9 @@ def summarize(
     found["by_scenario"] = _groups(judged, values, judged.scenario, scenarios, kind, masks)
     found["calibration"] = calibrated and calibrated._asdict()
     honest = calibrated or Calibration()
-    found["confidence"] = {str(count): _confidence(judged, kind, count, masks, honest) for count in (1, FRAMES)}
+    found["confidence"] = {
+        count: _confidence(readings, masks, honest) for count, readings in _readings(judged, kind, masks).items()
+    }
     found["characters"] = characters(judged.text, read, kind, plate_format.labels)
     found["confusions"] = confusions(judged.text, read[kind], plate_format.labels)
     return found
@@ -176,11 +180,17 @@ def _groups(
     return found
 
 
-def _confidence(
-    judged: Judged, kind: str, count: int, masks: Bool[np.ndarray, "l k v"], calibrated: Calibration
-) -> dict[str, Any]:
-    readings = confidence.read_groups(*by_track(judged, kind), masks, count=count)
-    sure, right = confidence.confidence(readings, masks, calibrated), readings.right
+def _readings(judged: Judged, kind: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, Readings]:
+    """What is read in single frames and in whole tracks, each from all images that reading looks at, by the number of frames."""
+    slots = {k: judged.slots[k] for k in witnesses.kinds(judged.slots, kind)}
+    return {
+        "1": read_groups(witnesses.frame_log_probs(slots)[:, None], judged.text, masks),
+        str(FRAMES): read_groups(witnesses.track_log_probs(slots, FRAMES), judged.text[::FRAMES], masks),
+    }
+
+
+def _confidence(readings: Readings, masks: Bool[np.ndarray, "l k v"], calibrated: Calibration) -> dict[str, Any]:
+    sure, right = confidence(readings, masks, calibrated), readings.right
     bins = calibration.reliability(sure, right)
     _, risk = calibration.risk_coverage(sure, right)
     return {

@@ -213,9 +213,14 @@ class PlateModel:
         """Log-probabilities of the characters in each slot."""
         return self.logits(params, hr).slot_log_probs
 
-    def plate_log_odds(self, params: Params, hr: Images) -> Float[Array, " b"]:
-        """Log-odds that images show a plate that can be read."""
-        return self._apply("plate_check", params, self.logits(params, hr).encoding)
+    def read(self, params: Params, hr: Images) -> tuple[Float[Array, "b k v"], Float[Array, " b"] | None]:
+        """Log-probabilities of the characters in each slot, and the log-odds that images show a plate that can be read.
+
+        None for the latter without a plate check.
+        """
+        logits = self.logits(params, hr)
+        odds = self._apply("plate_check", params, logits.encoding) if "plate_check" in self.networks else None
+        return logits.slot_log_probs, odds
 
     def embed(self, params: Params, hr: Images) -> Float[Array, "b d"]:
         """Embeddings of length 1."""

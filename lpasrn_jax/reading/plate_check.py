@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -43,27 +44,31 @@ def shape_reason(height: int, width: int, model: PlateModel) -> str:
 
 
 class PlateImages:
-    """Images on their way to the OCR. Iterated over once, it gives the plates in them and keeps what tells whether they are any.
+    """Images of plates at the sizes that the networks see.
 
     Args:
-      images: as `Reader.read` takes them.
+      many: as `Reader.read` takes them; each is brought to size as it comes, and not held.
       region: where in each of them the plate is.
       model: that reads them.
+
+    Attributes:
+      fitted: at the size that the OCR sees.
+      small: by number, at the size of LR, those with no more pixels than that. A larger one would have to be shrunk for the
+        generator and would lose what that can only guess.
     """
 
-    def __init__(self, images: Iterable[ImageLike], region: Region, model: PlateModel):
-        self._images = images
-        self._region = region
+    def __init__(self, many: Iterable[ImageLike], region: Region, model: PlateModel):
         self._model = model
         self._sizes: list[tuple[int, int]] = []
-        self.fitted: list[RGB] = []  # at the size that the OCR sees
-
-    def __iter__(self) -> Iterator[RGB]:
-        for i, image in enumerate(self._images):
-            plate = self._region.cut(rgb_image(image, f"image {i}"), f"image {i}")
+        self.fitted: list[RGB] = []
+        self.small: dict[int, RGB] = {}
+        limit = math.prod(model.lr_size) if "generator" in model.networks else 0
+        for i, image in enumerate(many):
+            plate = region.cut(rgb_image(image, f"image {i}"), f"image {i}")
             self._sizes.append(plate.shape[:2])
-            self.fitted.append(frame_array(plate, None, self._model.hr_size))
-            yield plate
+            self.fitted.append(frame_array(plate, None, model.hr_size))
+            if math.prod(plate.shape[:2]) <= limit:
+                self.small[i] = frame_array(plate, None, model.lr_size)
 
     def reasons(self, log_odds: LogOdds | None) -> list[str]:
         """Of each image by itself, why it shows no plate that can be read; empty where it does.

@@ -16,10 +16,10 @@ from lpasrn_jax.models.plate_model import Params, PlateModel
 
 BATCHES = (1, 5, 32)  # images at once: one, a track, many; smaller groups are filled up, so that nothing compiles for each count
 
-Computation = Callable[[PlateModel, Params, Float[Array, "b h w 3"]], Array]
+Computation = Callable[[PlateModel, Params, Float[Array, "b h w 3"]], Any]
 
 
-def _sr_log_probs(model: PlateModel, params: Params, lr: Float[Array, "b h w 3"]) -> Float[Array, "b k v"]:
+def _enlarged_log_probs(model: PlateModel, params: Params, lr: Float[Array, "b h w 3"]) -> Float[Array, "b k v"]:
     return model.log_probs(params, model.enlarge(params, lr))
 
 
@@ -47,29 +47,34 @@ class ReadingPrograms:
         # Half precision that overflows is computed again in single precision.
         self._models = [model.with_dtype(dtype) for dtype in dict.fromkeys((model.dtype, "float32"))]
         self._enlarge = self._compiled(PlateModel.enlarge)
+        self._read = self._compiled(PlateModel.read)
+        self._read_enlarged = self._compiled(_enlarged_log_probs)
         self._fuse = [
             jax.jit(lambda params, frames, present, model=model: model.enlarge_track(params, images.to_float(frames), present))
             for model in self._models
         ]
-        self._read_lr = self._compiled(_sr_log_probs)
-        self._read_hr = self._compiled(PlateModel.log_probs)
-        self._check = self._compiled(PlateModel.plate_log_odds)
+        self._read_float = [jax.jit(model.log_probs) for model in self._models]
 
     def enlarge(self, lr: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Float[np.ndarray, "n rh rw 3"]:
         """SR images in [-1, 1] of images that are all of one size."""
         return self._run(self._enlarge, lr)
 
-    def read_lr(self, lr: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Float[np.ndarray, "n k v"]:
+    def read(
+        self, hr: Sequence[UInt8[np.ndarray, "rh rw 3"]]
+    ) -> tuple[Float[np.ndarray, "n k v"], Float[np.ndarray, " n"] | None]:
+        """Slot log-probabilities of what the OCR sees in images of the size of HR, and the log-odds that they show a plate.
+
+        None for the latter without a plate check.
+        """
+        return self._run(self._read, hr)
+
+    def read_enlarged(self, lr: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Float[np.ndarray, "n k v"]:
         """Slot log-probabilities of what the OCR sees in the SR images."""
-        return self._run(self._read_lr, lr)
+        return self._run(self._read_enlarged, lr)
 
-    def read_hr(self, hr: Sequence[UInt8[np.ndarray, "rh rw 3"]]) -> Float[np.ndarray, "n k v"]:
-        """Slot log-probabilities of what the OCR sees in the images themselves."""
-        return self._run(self._read_hr, hr)
-
-    def plate_log_odds(self, hr: Sequence[UInt8[np.ndarray, "rh rw 3"]]) -> Float[np.ndarray, " n"]:
-        """Log-odds that the images show a plate that can be read."""
-        return self._run(self._check, hr)
+    def read_track(self, frames: UInt8[np.ndarray, "f h w 3"]) -> Float[np.ndarray, "k v"]:
+        """Slot log-probabilities of what the OCR sees in the one SR image of a track; arguments as for `enlarge_track`."""
+        return self._finite(self._read_float, self.enlarge_track(frames)[None])[0]
 
     def enlarge_track(self, frames: UInt8[np.ndarray, "f h w 3"]) -> Float[np.ndarray, "rh rw 3"]:
         """One SR image in [-1, 1] of the registered frames of a track, the reference first."""
@@ -78,7 +83,7 @@ class ReadingPrograms:
         present = np.arange(len(filled)) < len(frames)
         return self._finite(self._fuse, filled[None], present[None])[0]
 
-    def _compiled(self, compute: Computation) -> list[Callable[[Params, UInt8[Array, "b h w 3"]], Array]]:
+    def _compiled(self, compute: Computation) -> list[Callable[[Params, UInt8[Array, "b h w 3"]], Any]]:
         """A program for each precision to try."""
 
         def program(model: PlateModel):
@@ -86,19 +91,19 @@ class ReadingPrograms:
 
         return [program(model) for model in self._models]
 
-    def _run(self, programs: Sequence[Callable[..., Array]], group: Sequence[np.ndarray]) -> np.ndarray:
-        """The results for a group of at least one image, batch by batch."""
+    def _run(self, programs: Sequence[Callable[..., Any]], group: Sequence[np.ndarray]) -> Any:
+        """The results, an array or a tree of them, for a group of at least one image, batch by batch."""
         parts = []
         for start in range(0, len(group), BATCHES[-1]):
             batch = np.stack(group[start : start + BATCHES[-1]])
             full = next(size for size in BATCHES if size >= len(batch))
             filled = np.concatenate([batch, np.repeat(batch[:1], full - len(batch), axis=0)])
-            parts.append(self._finite(programs, filled)[: len(batch)])
-        return np.concatenate(parts)
+            parts.append(self._finite(programs, filled))
+        return jax.tree.map(lambda *arrays: np.concatenate(arrays)[: len(group)], *parts)  # only the last batch is filled up
 
-    def _finite(self, programs: Sequence[Callable[..., Array]], *arguments: np.ndarray) -> np.ndarray:
+    def _finite(self, programs: Sequence[Callable[..., Any]], *arguments: np.ndarray) -> Any:
         for program in programs:
-            result = np.asarray(program(self._params, *arguments))
-            if np.isfinite(result).all():
+            result = jax.device_get(program(self._params, *arguments))
+            if all(np.isfinite(array).all() for array in jax.tree.leaves(result)):
                 return result
         raise UserError("the networks' output is not finite; the weights are damaged or of another model")

@@ -26,6 +26,7 @@ from lpasrn_jax.registration import register
 from lpasrn_jax.runtime import enable_compilation_cache
 from lpasrn_jax.weights.bundle import Bundle, Calibration
 from lpasrn_jax.weights.load import bundled_names, load_weights
+from lpasrn_jax.witnesses import AS_IT_IS, ENLARGED, OF_ALL, frame_log_probs, track_log_probs
 
 LATER = {"generator": "stage 2 or later", "ocr": "stage 2 or later", "fusion": "stage track"}  # who has a network
 MAGNIFICATIONS = (1, 2, 4, 8)  # of the training size, at which images are enhanced
@@ -175,13 +176,17 @@ class Reader:
         self, many: Iterable[ImageLike], *, layout: str | None = None, box: Box | None = None, corners: Corners | None = None
     ) -> list[Reading]:
         """Each image read by itself, in batches; arguments and errors are those of `read`."""
+        self._need("ocr", "read")
         masks = self._masks(layout)
         plates = PlateImages(check_images("many", many), Region(box, corners), self._model)
-        readings = [self._reading(one[None], masks, "log_probs") for one in self._log_probs(plates)]
-        return [
-            judged(reading, reason)
-            for reading, reason in zip(readings, plates.reasons(self._plate_log_odds(plates)), strict=True)
-        ]
+        if not plates.fitted:
+            return []
+        log_probs, plate_log_odds = self._programs.read(plates.fitted)
+        if small := [*plates.small]:
+            enlarged = self._programs.read_enlarged([*plates.small.values()])
+            log_probs[small] = frame_log_probs({AS_IT_IS: log_probs[small], ENLARGED: enlarged})
+        readings = [self._reading(one[None], masks, "log_probs") for one in log_probs]
+        return [judged(*pair) for pair in zip(readings, plates.reasons(plate_log_odds), strict=True)]
 
     def read_track(
         self,
@@ -204,16 +209,23 @@ class Reader:
         Raises:
           UserError: as `read`, for no frame, and for an unknown fusion.
         """
+        self._need("ocr", "read")
         self.check(layout=layout, fusion=fusion)
         masks = self._masks(layout)
         plates = PlateImages(check_images("frames", frames), Region(box, corners), self._model)
-        log_probs = self._log_probs(plates)
-        if not len(log_probs):
+        if not plates.fitted:
             raise UserError("frames: none found; expected at least one image of the plate")
-        return judged(self._reading(log_probs, masks, fusion), plates.track_reason(self._plate_log_odds(plates)))
+        log_probs, plate_log_odds = self._programs.read(plates.fitted)
+        if small := [*plates.small]:
+            log_probs[small] = self._small_log_probs(log_probs[small], [*plates.small.values()])
+        return judged(self._reading(log_probs, masks, fusion), plates.track_reason(plate_log_odds))
 
-    def _plate_log_odds(self, plates: PlateImages) -> Float[np.ndarray, " n"] | None:
-        return self._programs.plate_log_odds(plates.fitted) if self.knows_plates and plates.fitted else None
+    def _small_log_probs(self, as_it_is: Float[np.ndarray, "f k v"], lr: Sequence[RGB]) -> Float[np.ndarray, "f k v"]:
+        """What the OCR says about the frames of a track, from what it says about them as they are."""
+        if self.fuses and len(lr) > 1:
+            of_all = np.broadcast_to(self._programs.read_track(register(np.stack(lr))), as_it_is.shape)
+            return track_log_probs({AS_IT_IS: as_it_is, OF_ALL: of_all}, len(lr))[0]
+        return frame_log_probs({AS_IT_IS: as_it_is, ENLARGED: self._programs.read_enlarged(lr)})
 
     def shape_reason(self, image: RGB) -> str:
         """Why an image has not the size and shape of one that a plate fills; empty where it may."""
@@ -231,29 +243,6 @@ class Reader:
         return create_reading(
             classes, probabilities, self.plate_format, frames=len(log_probs), min_confidence=self._min_confidence
         )
-
-    def _log_probs(self, many: Iterable[ImageLike]) -> Float[np.ndarray, "n k v"]:
-        """Slot log-probabilities of each image.
-
-        An image with no more pixels than the generator takes is enhanced first. A larger one would have to be shrunk for that and
-        would lose what the generator can only guess; the OCR reads it as it is.
-        """
-        self._need("ocr", "read")
-        limit = math.prod(self._model.lr_size) if self.enhances else 0
-        small, large = {}, {}  # by number; photographs are shrunk as they come, and not held all at once
-        for i, image in enumerate(many):
-            rgb = rgb_image(image, f"image {i}")
-            if math.prod(rgb.shape[:2]) <= limit:
-                small[i] = frame_array(rgb, None, self._model.lr_size)
-            else:
-                large[i] = frame_array(rgb, None, self._model.hr_size)
-        count = len(small) + len(large)
-        log_probs = np.zeros((count, self.plate_format.length, len(self.plate_format.labels)), np.float32)
-        if small:
-            log_probs[[*small]] = self._programs.read_lr([*small.values()])
-        if large:
-            log_probs[[*large]] = self._programs.read_hr([*large.values()])
-        return log_probs
 
     def _check_enlarged(self, h: int, w: int) -> None:
         if h * w * self.scale**2 > MAX_PIXELS:

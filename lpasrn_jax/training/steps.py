@@ -10,7 +10,7 @@ import ml_collections
 import optax
 from jaxtyping import Array, Float, Key
 
-from lpasrn_jax import images
+from lpasrn_jax import images, witnesses
 from lpasrn_jax.data import augment
 from lpasrn_jax.evaluation import metrics
 from lpasrn_jax.losses import compose, confusion
@@ -71,10 +71,11 @@ def _augmented(key: Key[Array, ""], batch: Batch, config: ml_collections.FrozenC
 
     A batch of tracks also gives `track` [b, f, h, w, 3], the reference `lr` first, and which of its frames are `present` [b, f].
     """
-    pair_key, other_key, present_key = jax.random.split(key, 3)
+    pair_key, other_key, present_key, foreign_key = jax.random.split(key, 4)
     hr = images.to_float(batch["hr"])
     if "track" in batch:
-        track, hr = augment.augment_track(pair_key, images.to_float(batch["track"]), hr, config.data.augment)
+        track = augment.with_foreign_frames(foreign_key, images.to_float(batch["track"]), config.data.foreign_frames)
+        track, hr = augment.augment_track(pair_key, track, hr, config.data.augment)
         present = augment.frames_present(present_key, *track.shape[:2], config.data.single_frames)
         found = {"lr": track[:, 0], "hr": hr, "track": track, "present": present}
     else:
@@ -126,8 +127,8 @@ def validation_step(
     Returns:
       Sums over the batch's real examples of each score, their `count`, and, with an OCR, the `confusions` [v, v]. A score is
       called `psnr` for the image that matters and `psnr/bicubic` for another. Then the enlarged images by kind. Then the classes
-      read [b, k] by kind. Then, with an OCR, what it said about single frames (SR images where there are any): of every example
-      its `index` [b], true `text` [b, k] and slot log-probabilities `slots` [b, k, v].
+      read [b, k] by kind. Then, with an OCR, what it said: of every example its `index` [b], true `text` [b, k] and, by kind of
+      image that readings are made from, slot log-probabilities `slots` [b, k, v].
     """
     lr, hr, mask = images.to_float(batch["lr"]), images.to_float(batch["hr"]), batch["mask"]
     track = images.to_float(batch["track"]) if "track" in batch else None
@@ -144,7 +145,7 @@ def validation_step(
         said = {
             "index": batch["index"],
             "text": batch["text"],
-            "slots": logits["sr" if "sr" in logits else judged].slot_log_probs,
+            "slots": {kind: logits[kind].slot_log_probs for kind in witnesses.kinds(logits, judged)},
         }
     for metric, by_kind in scores.items():
         for kind, values in by_kind.items():

@@ -11,7 +11,7 @@ import ml_collections
 import numpy as np
 from jaxtyping import Array, UInt8
 
-from lpasrn_jax import images, runtime
+from lpasrn_jax import images, runtime, witnesses
 from lpasrn_jax.data import pipeline
 from lpasrn_jax.data.lp_tracks import PreparedTracks
 from lpasrn_jax.errors import UserError
@@ -78,10 +78,11 @@ class Validation:
         """
         if not said[0]:
             return {}
-        index, text, slots = (np.concatenate([one[name] for one in said]) for name in ("index", "text", "slots"))
-        order = np.argsort(index)[np.count_nonzero(index == pipeline.PADDING) :]
-        tracks = slots[order].reshape(-1, pipeline.FRAMES, *slots.shape[1:])
-        found = confidence.fit_calibration(tracks, text[order][:: pipeline.FRAMES], self._plate_format.layout_masks())
+        all_said = jax.tree.map(lambda *parts: np.concatenate(parts), *said)
+        order = np.argsort(all_said["index"])[np.count_nonzero(all_said["index"] == pipeline.PADDING) :]
+        slots = {kind: log_probs[order] for kind, log_probs in all_said["slots"].items()}
+        frames, tracks = witnesses.frame_log_probs(slots), witnesses.track_log_probs(slots, pipeline.FRAMES)
+        found = confidence.fit_calibration(frames, tracks, all_said["text"][order], self._plate_format.layout_masks())
         return {"calibrated": 0.0} if found is None else {"calibrated": 1.0, **found._asdict()}
 
     def _grid(self, batch: dict[str, np.ndarray], made: dict[str, Array], read: dict[str, Array]) -> UInt8[np.ndarray, "h w 3"]:

@@ -69,7 +69,7 @@ def test_what_the_ocr_sees_decides_where_the_shape_is_right(tmp_path, rng):
 def test_a_track_is_judged_by_the_mean_of_its_frames(tmp_path, rng):
     plates = rng.integers(0, 256, (3, 20, 60, 3), np.uint8)
     plates[2] = 128
-    odds = reader_that_says(tmp_path, np.ones((32, 1)), 0)._programs.plate_log_odds([p.repeat(2, 0)[:16, :48] for p in plates])
+    odds = reader_that_says(tmp_path, np.ones((32, 1)), 0)._programs.read([p.repeat(2, 0)[:16, :48] for p in plates])[1]
     for limit in (odds.mean() - 1e-3, odds.mean() + 1e-3):
         reader = reader_that_says(tmp_path, np.ones((32, 1)), -limit)
         frames = [plate.repeat(2, 0)[:16, :48] for plate in plates]
@@ -84,4 +84,4 @@ def test_log_odds_are_a_linear_function_of_the_encodings_mean_and_spread(rng):
     image = rng.uniform(-1, 1, (2, 16, 48, 3)).astype(np.float32)
     encoding = np.asarray(model.logits(params, image).encoding)
     expected = np.concatenate([encoding.mean(1), encoding.std(1)], axis=-1) @ kernel + 0.5
-    np.testing.assert_allclose(model.plate_log_odds(params, image), expected[:, 0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(model.read(params, image)[1], expected[:, 0], rtol=1e-4, atol=1e-4)

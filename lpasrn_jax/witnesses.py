@@ -1,0 +1,49 @@
+"""What the OCR says about a plate, from all the images that it sees of it.
+
+It sees each frame twice: enlarged as it is, and as the generator shows it; of a track, in place of the second, the one image that
+the generator makes of all frames. The generator adds what it knows of plates, and sometimes what was never there: two looks that
+err differently are right more often than either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+from jaxtyping import Array, Float
+
+AS_IT_IS, ENLARGED, OF_ALL = "bicubic", "sr", "fused"  # kinds of image
+
+
+def kinds(there: Collection[str], alone: str) -> tuple[str, ...]:
+    """The kinds of image that readings are made from, of those that are there; `alone` where there is no generator."""
+    return tuple(kind for kind in (AS_IT_IS, ENLARGED, OF_ALL) if kind in there) if ENLARGED in there else (alone,)
+
+
+def frame_log_probs(by_kind: Mapping[str, Float[Array, "n k v"]]) -> Float[Array, "n k v"]:
+    """Slot log-probabilities of frames, up to a constant of each slot: the mean over both looks.
+
+    Args:
+      by_kind: slot log-probabilities by kind of image: `bicubic` and `sr`, or the only one that there is.
+    """
+    if ENLARGED in by_kind:
+        return (by_kind[AS_IT_IS] + by_kind[ENLARGED]) / 2
+    (alone,) = by_kind.values()
+    return alone
+
+
+def track_log_probs(by_kind: Mapping[str, Float[np.ndarray, "t*f k v"]], frames: int) -> Float[np.ndarray, "t f k v"]:
+    """Slot log-probabilities of whole tracks, frame by frame: each frame as it is beside the image of all.
+
+    Args:
+      by_kind: of every frame of every track, f frames a track; `fused`, where there is one, is the image of all frames with that
+        frame as its reference, of which the first is taken.
+      frames: of a track.
+    """
+
+    def tracks(log_probs: Float[np.ndarray, "t*f k v"]) -> Float[np.ndarray, "t f k v"]:
+        return log_probs.reshape(-1, frames, *log_probs.shape[1:])
+
+    if OF_ALL not in by_kind:
+        return tracks(frame_log_probs(by_kind))
+    return (tracks(by_kind[AS_IT_IS]) + tracks(by_kind[OF_ALL])[:, :1]) / 2
