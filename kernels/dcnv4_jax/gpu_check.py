@@ -12,6 +12,7 @@ that fails or hangs leaves the others their results:
 """
 
 import argparse
+import concurrent.futures
 import dataclasses
 import functools
 import json
@@ -51,18 +52,17 @@ def build_official(options) -> None:
 
 def check_agreement(options) -> None:
     """Compares output and both gradients, relative to the largest value, and fails beyond TOLERANCE."""
+    recorded = [case for path in sorted(options.golden.glob("*.npz")) for case in golden.read_cases(path)]
+    workloads = (*ODD, *(w for w in LP_ASRN if w.batch == 1), *(dataclasses.replace(w, batch=2) for w in PUBLISHED))
     errors = {}
-    for case in [case for path in sorted(options.golden.glob("*.npz")) for case in golden.read_cases(path)]:
-        ours = _run(case.spec, "triton", *case.inputs)
-        errors[f"{case.name} float32 triton to recorded"] = golden.largest_errors(ours, case.results)
-    for workload in (*ODD, *(w for w in LP_ASRN if w.batch == 1), *(dataclasses.replace(w, batch=2) for w in PUBLISHED)):
-        for dtype in TOLERANCE:
-            problem = _problem(workload, dtype)
-            ours = _run(workload.spec, "triton", *problem)
-            errors[f"{workload.name} {dtype} triton to xla"] = golden.largest_errors(ours, _run(workload.spec, "xla", *problem))
-            if not official.unavailable(workload) and dtype == "float32":
-                errors[f"{workload.name} {dtype} triton to official"] = golden.largest_errors(ours, _official(workload, *problem))
-    (options.out / "agreement.json").write_text(json.dumps(errors, indent=1))
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # most of the time is compilation, which goes on side by side
+        found = [
+            *(pool.submit(_recorded_errors, case) for case in recorded),
+            *(pool.submit(_errors, workload, dtype) for workload in workloads for dtype in TOLERANCE),
+        ]
+        for one in found:
+            errors |= one.result()
+            (options.out / "agreement.json").write_text(json.dumps(errors, indent=1))
     wrong = {
         name: found
         for name, found in errors.items()
@@ -70,6 +70,20 @@ def check_agreement(options) -> None:
     }
     if wrong:
         raise SystemExit(f"beyond {TOLERANCE}: {wrong}")
+
+
+def _recorded_errors(case: golden.Case) -> dict[str, dict[str, float]]:
+    ours = _run(case.spec, "triton", *case.inputs)
+    return {f"{case.name} float32 triton to recorded": golden.largest_errors(ours, case.results)}
+
+
+def _errors(workload: Workload, dtype: str) -> dict[str, dict[str, float]]:
+    problem = _problem(workload, dtype)
+    ours, name = _run(workload.spec, "triton", *problem), f"{workload.name} {dtype} triton"
+    errors = {f"{name} to xla": golden.largest_errors(ours, _run(workload.spec, "xla", *problem))}
+    if not official.unavailable(workload) and dtype == "float32":
+        errors[f"{name} to official"] = golden.largest_errors(ours, _official(workload, *problem))
+    return errors
 
 
 def write_golden(options) -> None:

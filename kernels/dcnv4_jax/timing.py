@@ -1,5 +1,6 @@
 """Times of compiled functions, taken so that two of them can be compared on a machine that others use too."""
 
+import concurrent.futures
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -14,10 +15,9 @@ def median_seconds(
 
     Calls are queued and waited for together, so that the time to start one does not count where the device runs meanwhile.
     """
-    repeats = {}
-    for name, call in calls.items():
-        wait(call())  # compiles
-        repeats[name] = max(1, int(seconds_per_round / _seconds(call, 1, wait)))
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        list(pool.map(lambda call: wait(call()), calls.values()))  # compiles, side by side
+    repeats = {name: max(1, int(seconds_per_round / _seconds(call, 1, wait))) for name, call in calls.items()}
     times = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():

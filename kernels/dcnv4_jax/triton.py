@@ -2,6 +2,8 @@
 
 import functools
 import importlib
+import importlib.metadata
+import types
 import warnings
 
 import jax
@@ -23,6 +25,10 @@ def unavailable() -> str:
             importlib.import_module(module)
         except Exception as error:  # a broken GPU installation raises more than ImportError
             return f"{module} cannot be imported: {error}; pip install 'dcnv4-jax[cuda]'"
+    backend = getattr(importlib.import_module("jax_triton.triton_lib"), "cb", None)
+    if backend is not None and not isinstance(backend, types.ModuleType):  # a stub, in place of what it could not import
+        version = importlib.metadata.version("triton")
+        return f"jax_triton cannot use triton {version}, which lacks what it imports; pip install 'triton>=3.7'"
     return ""
 
 

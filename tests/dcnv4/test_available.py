@@ -1,5 +1,9 @@
 """What can run here, why the rest cannot, and what "auto" makes of it."""
 
+import importlib.metadata
+import sys
+import types
+
 import jax
 import numpy as np
 import pytest
@@ -30,6 +34,17 @@ def test_available_is_true_or_says_why():
     for found in available().values():
         assert bool(found) == (found.reason == "")
     assert Availability("no compiler").reason == "no compiler"
+
+
+def test_a_jax_triton_that_the_installed_triton_is_too_old_for(monkeypatch):
+    """It imports, with a stub in place of Triton's backend, and would fail at the first call."""
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    for name in ("triton", "jax_triton", "jax_triton.triton_lib"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "3.6.0")
+    assert triton.unavailable.__wrapped__() == ""
+    sys.modules["jax_triton.triton_lib"].cb = types.SimpleNamespace()
+    assert "jax_triton cannot use triton 3.6.0" in triton.unavailable.__wrapped__()
 
 
 def test_auto_warns_once_of_a_gpu_that_it_does_not_use(monkeypatch, rng):
