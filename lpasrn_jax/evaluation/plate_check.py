@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from scipy import optimize
 
 REGULARISATION = 0.05  # of the squared weights of standardised features, beside a mean loss of each class
-LOST = 0.05  # share of synthetic plates that may be taken for none; most of these are too blurred or dark to be read
+LOST = 0.02  # share of synthetic plates that may be taken for none; most of these are too blurred or dark to be read
 
 Summaries = Float[np.ndarray, "n 2*d"]
 
