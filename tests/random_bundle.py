@@ -25,6 +25,12 @@ def random_bundle() -> Bundle:
     return Bundle({name: random_values(tree) for name, tree in shapes.items()}, config, {"step": 40})
 
 
+def track_bundle() -> Bundle:
+    """The same with a fusion of frames."""
+    shapes = PlateModel.from_config(small_config(), ("generator", "fusion", "ocr")).shapes()
+    return Bundle({name: random_values(tree) for name, tree in shapes.items()}, small_config(), {})
+
+
 def part(bundle: Bundle, *networks: str) -> Bundle:
     """A bundle with only these of its networks."""
     return Bundle({name: bundle.params[name] for name in networks}, bundle.config, bundle.about)

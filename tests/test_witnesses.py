@@ -7,12 +7,10 @@ import pytest
 import lpasrn_jax as lp
 from lpasrn_jax import images, witnesses
 from lpasrn_jax.frames import frame_array
-from lpasrn_jax.models.plate_model import PlateModel
 from lpasrn_jax.reading.reading import slot_probabilities
 from lpasrn_jax.registration import register
-from lpasrn_jax.weights.bundle import Bundle, Calibration, save_bundle
-from tests.models.random_params import random_values
-from tests.random_bundle import small_config
+from lpasrn_jax.weights.bundle import Calibration, save_bundle
+from tests.random_bundle import track_bundle
 
 LOOKS = {"bicubic": np.arange(12.0).reshape(6, 1, 2), "sr": np.ones((6, 1, 2)), "fused": 10 * np.arange(12.0).reshape(6, 1, 2)}
 
@@ -38,8 +36,7 @@ def test_kinds():
 
 @pytest.fixture(scope="module")
 def bundle():
-    shapes = PlateModel.from_config(small_config(), ("generator", "fusion", "ocr")).shapes()
-    return Bundle({name: random_values(tree) for name, tree in shapes.items()}, small_config(), {})
+    return track_bundle()
 
 
 def test_a_track_is_read_from_its_frames_and_the_image_of_all(bundle, tmp_path, rng):

@@ -1,8 +1,9 @@
 """Enhance and read plates: lpasrn enhance plate.jpg -o out
 
 The input is an image that a plate fills, a folder of such images, a folder of tracks, or a video; --box or --corners say where
-the plate is in a photograph or a video. Writes out/sr/NAME.png, readings.csv, readings.json and, of tracks, submission.txt. Exits
-with 1 if some of the input could not be used, naming each: an image that has not the shape of a plate is none.
+the plate is in a photograph or a video. Writes out/sr/NAME.png, of tracks also out/fused/TRACK.png, one image of all frames;
+readings.csv, readings.json and, of tracks, submission.txt. Exits with 1 if some of the input could not be used, naming each: an
+image that has not the shape of a plate is none.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import cv2
@@ -49,8 +49,9 @@ def enhance_files(
 ) -> Enhanced:
     """Write SR images and readings of all sources below a folder; one that fails is noted, and the others go on.
 
-    `sr/NAME.png` are the SR images and `compare/NAME.png` the same beside LR and bicubic; `readings.csv` and `readings.json` hold
-    what was read, `submission.txt` a line `track_00001,ABC1234;0.9876` per track. Each file is there whole or not at all, but for
+    `sr/NAME.png` are the SR images and `fused/TRACK.png` the one image of each track; `compare/NAME.png` and `compare/TRACK.png`
+    the same beside LR and bicubic of the frame, or of the first, with what was read. `readings.csv` and `readings.json` hold what
+    was read, `submission.txt` a line `track_00001,ABC1234;0.9876` per track. Each file is there whole or not at all, but for
     `readings.csv`, to which each plate's line is added when it has been read.
 
     Args:
@@ -70,7 +71,7 @@ def enhance_files(
     """
     reader.check(layout=layout, fusion=fusion)
     if not force:
-        _refuse_to_overwrite(out, sources, compare)
+        _refuse_to_overwrite(reader, out, sources, compare)
     found = Enhanced({}, list(sources.left_out))
     with _cannot_be_written(out), contextlib.ExitStack() as opened:
         table = opened.enter_context(ReadingsTable(out / READINGS_CSV, reader.plate_format.length)) if reader.reads else None
@@ -82,7 +83,7 @@ def enhance_files(
                         reading = reader.read_track(lr.values(), layout=layout, fusion=fusion)
                         found.readings[source.name] = reading
                         table.add(source.name, reading)
-                    _enhance_one(reader, lr, out, compare, found.readings.get(source.name))
+                    _enhance_one(reader, source.name, lr, out, compare, found.readings.get(source.name))
                 except UserError as error:
                     found.failed.append((source.name, str(error)))
                 except OSError as error:
@@ -115,6 +116,7 @@ def _lr_images(reader: Reader, source: Source, region: Region | None) -> dict[st
 
 def _enhance_one(
     reader: Reader,
+    plate: str,
     lr: dict[str, UInt8[np.ndarray, "h w 3"]],
     out: pathlib.Path,
     compare: bool,
@@ -126,21 +128,37 @@ def _enhance_one(
         sr = reader.enhance(image)
         _write_png(out / "sr" / f"{name}.png", sr)
         if compare:
-            _write_png(out / "compare" / f"{name}.png", _comparison(image, sr, reader.scale, reading))
+            _write_png(out / "compare" / f"{name}.png", _comparison(image, {"SR": sr}, reader.scale, reading))
+    if _is_fused(reader, lr):
+        first, *_ = lr.values()
+        fused = reader.enhance_track(lr.values())
+        _write_png(out / "fused" / f"{plate}.png", fused)
+        if compare:
+            made = {"SR": reader.enhance(first), "fused": fused}
+            _write_png(out / "compare" / f"{plate}.png", _comparison(first, made, reader.scale, reading))
+
+
+def _is_fused(reader: Reader, images_by_name: Collection[str]) -> bool:
+    return reader.fuses and len(images_by_name) > 1
 
 
 def _comparison(
-    lr: UInt8[np.ndarray, "h w 3"], sr: UInt8[np.ndarray, "rh rw 3"], scale: int, reading: Reading | None
+    lr: UInt8[np.ndarray, "h w 3"], made: dict[str, UInt8[np.ndarray, "rh rw 3"]], scale: int, reading: Reading | None
 ) -> UInt8[np.ndarray, "ph pw 3"]:
-    """LR, bicubic and SR side by side, with the text read under SR; no SR image is shown larger than `MAX_COMPARED` a side."""
+    """LR, bicubic and what was made of it side by side, with the text read under the last.
+
+    No SR image is shown larger than `MAX_COMPARED` a side.
+    """
     h, w, _ = lr.shape
     shrinking = min(1.0, MAX_COMPARED / (scale * max(h, w)))
     if shrinking < 1:
         h, w = (max(1, round(side * shrinking)) for side in (h, w))
-        lr, sr = frame_array(lr, None, (h, w)), frame_array(sr, None, (scale * h, scale * w))
+        lr = frame_array(lr, None, (h, w))
+        made = {kind: frame_array(image, None, (scale * h, scale * w)) for kind, image in made.items()}
     small = images.to_float(lr[None])
-    columns = {"LR": small, "bicubic": images.bicubic_upscale(small, scale), "SR": images.to_float(sr[None])}
-    captions = {"SR": [reading.text]} if reading else None
+    columns = {"LR": small, "bicubic": images.bicubic_upscale(small, scale)}
+    columns |= {kind: images.to_float(image[None]) for kind, image in made.items()}
+    captions = {[*made][-1]: [reading.text]} if reading else None
     return image_grid({title: np.asarray(column) for title, column in columns.items()}, captions=captions)
 
 
@@ -148,11 +166,12 @@ def _write_png(path: pathlib.Path, image: UInt8[np.ndarray, "h w 3"]) -> None:
     write_atomically(path, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
-def _refuse_to_overwrite(out: pathlib.Path, sources: Sources, compare: bool) -> None:
-    names = [name for source in sources.plates for name in source.images]
-    kinds = ("sr", "compare") if compare else ("sr",)
+def _refuse_to_overwrite(reader: Reader, out: pathlib.Path, sources: Sources, compare: bool) -> None:
+    frames = [name for source in sources.plates for name in source.images]
+    tracks = [source.name for source in sources.plates if _is_fused(reader, source.images)]
     targets = [out / name for name in (READINGS_JSON, READINGS_CSV, SUBMISSION)]
-    targets += [out / kind / f"{name}.png" for kind in kinds for name in names]
+    for kind, names in {"sr": frames, "fused": tracks, "compare": [*frames, *tracks] if compare else []}.items():
+        targets += [out / kind / f"{name}.png" for name in names]
     existing = [target for target in targets if target.exists()]
     if existing:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""

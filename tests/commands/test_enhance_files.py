@@ -15,7 +15,7 @@ from lpasrn_jax.commands.sources import find_sources
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights.bundle import save_bundle
-from tests.random_bundle import part, random_bundle
+from tests.random_bundle import part, random_bundle, track_bundle
 from tests.reading.test_inputs import huge_png
 
 
@@ -93,6 +93,26 @@ def test_a_track_whose_folder_is_not_utf8(reader, tmp_path, rng):
     found = run(reader, tmp_path / "set", tmp_path / "out")
     assert list(found.readings) == [folder.name]
     assert (tmp_path / "out/submission.txt").read_text().startswith("track_\\xff,")
+
+
+def test_a_track_gives_one_image_of_all_frames(tmp_path, rng):
+    reader = lp.load(save_bundle(tmp_path / "track", track_bundle()))
+    folder = tmp_path / "set/track_00001"
+    folder.mkdir(parents=True)
+    frames = [folder / f"lr-00{i}.png" for i in (1, 2, 3)]
+    for frame in frames:
+        Image.fromarray(rng.integers(0, 256, (9, 25, 3), np.uint8)).save(frame)
+    run(reader, tmp_path / "set", tmp_path / "out", compare=True)
+    fused = np.array(Image.open(tmp_path / "out/fused/track_00001.png"))
+    np.testing.assert_array_equal(fused, reader.enhance_track(frames))
+    of_track, of_frame = (np.array(Image.open(tmp_path / f"out/compare/{n}.png")) for n in ("track_00001", "track_00001/lr-001"))
+    assert of_track.shape[1] > of_frame.shape[1]  # one column more
+    (tmp_path / "out/fused/track_00001.png").rename(tmp_path / "kept.png")
+    for file in files(tmp_path / "out"):
+        (tmp_path / "out" / file).unlink()
+    (tmp_path / "kept.png").rename(tmp_path / "out/fused/track_00001.png")
+    with pytest.raises(UserError, match=r"fused/track_00001.png exists; choose another folder"):
+        run(reader, tmp_path / "set", tmp_path / "out")
 
 
 def test_images_whose_names_meet_without_their_endings(reader, tmp_path, rng):

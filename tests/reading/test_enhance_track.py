@@ -8,17 +8,14 @@ import lpasrn_jax as lp
 from lpasrn_jax import images
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.frames import frame_array
-from lpasrn_jax.models.plate_model import PlateModel
 from lpasrn_jax.registration import register
-from lpasrn_jax.weights.bundle import Bundle, save_bundle
-from tests.models.random_params import random_values
-from tests.random_bundle import part, random_bundle, small_config
+from lpasrn_jax.weights.bundle import save_bundle
+from tests.random_bundle import part, random_bundle, track_bundle
 
 
 @pytest.fixture(scope="module")
 def bundle():
-    shapes = PlateModel.from_config(small_config(), ("generator", "fusion", "ocr")).shapes()
-    return Bundle({name: random_values(tree) for name, tree in shapes.items()}, small_config(), {})
+    return track_bundle()
 
 
 @pytest.fixture(scope="module")
