@@ -12,6 +12,7 @@ b. To run it:
 from __future__ import annotations
 
 import argparse
+import tempfile
 
 from lpasrn_jax.commands.reading_flags import add_weights_argument
 from lpasrn_jax.errors import UserError
@@ -27,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=200,
         help="synthetic tracks to which weights are fitted that tell plates from other images; 0 for none (%(default)s)",
     )
+    parser.add_argument(
+        "--calibrate-on",
+        metavar="TRACKS",
+        help="a folder of tracks that nothing was trained on, to which the confidence is fitted anew",
+    )
     parser.add_argument("--half", action="store_true", help="store weights in float16: half the size")
     parser.add_argument("--height", type=int, help="of the images that a program takes; as in training if not given")
     parser.add_argument("--width", type=int)
@@ -41,6 +47,11 @@ def run(flags: argparse.Namespace) -> None:
     bundle = load_weights(flags.checkpoint)
     if flags.out.endswith(".safetensors"):
         reading = reading_bundle(bundle, flags.note)
+        if flags.calibrate_on:
+            from lpasrn_jax.evaluation.recalibrate import recalibrated
+
+            with tempfile.TemporaryDirectory() as prepared:
+                reading = recalibrated(reading, flags.calibrate_on, prepared)
         if flags.check_tracks and "ocr" in reading.params:
             from lpasrn_jax.commands.plate_check import with_plate_check
 

@@ -59,7 +59,7 @@ def evaluate(
         raise UserError(f"--split={split}: expected one of {', '.join(SPLITS)}")
     bundle = _weights(checkpoint)
     other = comparison.read_other(against) if against else None
-    reader = _reader(bundle, data_root, split, tfds_dir or f"{out}/prepared")
+    reader = tracks_reader(bundle, data_root, split, tfds_dir or f"{out}/prepared")
     judge = Judge(bundle)
     judged = judge.frames(reader)
     if baseline and judged.slots:
@@ -131,7 +131,8 @@ def calibration_plates(data: Mapping[str, Any], data_root: str, split: str) -> s
     return "judged" if same and split != "train" else "other"
 
 
-def _reader(bundle: Bundle, data_root: str, split: str, tfds_dir: str) -> pipeline.FramePairReader:
+def tracks_reader(bundle: Bundle, data_root: str, split: str, tfds_dir: str) -> pipeline.FramePairReader:
+    """What a checkpoint is judged on: whole tracks where it merges them; arguments and errors are those of `evaluate`."""
     model, data = bundle.model, bundle.config["data"]
     if "val_split" not in data and split != "all":
         raise UserError(f"--split={split}: these weights were not trained here and have no split; take --split=all")
