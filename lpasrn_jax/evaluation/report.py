@@ -49,10 +49,10 @@ sum of the frames' log-probabilities; hc: the most confident frame; mv: the text
 frames, place by place."""
 
 CONFIDENCE_DEFINITIONS = """\
-Readings as the reader makes them: of a frame from its bicubic and its SR image, of a track from each bicubic image and the fused
-one, as far as the networks make them. {calibration} Gap: mean confidence of right readings minus that of wrong ones. Calibration
-error: mean distance of confidence and share right over ten bins of equal width. Coverage: the largest share of readings that can
-be accepted, the most confident first, with 1 % of them wrong."""
+Readings as the reader makes them, from each frame as it is and from what the networks make of it, or of the whole track.
+{calibration} Gap: mean confidence of right readings minus that of wrong ones. Calibration error: mean distance of confidence and
+share right over ten bins of equal width. Coverage: the largest share of readings that can be accepted, the most confident first,
+with 1 % of them wrong."""
 
 
 CALIBRATION_PLATES = {
@@ -225,7 +225,7 @@ def _calibration(found: Mapping[str, Any]) -> str:
         return f"The probability of the whole text, as the network has it: no calibration, for {why}."
     fitted = "temperature {temperature:.3f} and frame correlation {frame_correlation:.3f}".format(**found["calibration"])
     plates = CALIBRATION_PLATES[found["calibration_plates"]]
-    return f"The probability of the whole text, at {fitted}, fitted in training on its validation plates. {plates}"
+    return f"The probability of the whole text, at {fitted}, fitted on plates set apart for it. {plates}"
 
 
 def _pictures_part(found: Mapping[str, Any], rows: int) -> list[str]:

@@ -238,7 +238,7 @@ def test_the_report_says_what_plates_the_calibration_is_of(judged, tracks_root, 
     calibration = {"temperature": 1.5, "frame_correlation": 0.5}
     found = {**judged[0], "calibration": calibration, "calibration_plates": plates}
     text = report.report_text(found, slots=7, rows=12)
-    assert f"at temperature 1.500 and frame correlation 0.500, fitted in training on its validation plates. {sentence}" in text
+    assert f"at temperature 1.500 and frame correlation 0.500, fitted on plates set apart for it. {sentence}" in text
 
 
 def test_rows_go_from_the_largest_gain_to_the_smallest():

@@ -10,7 +10,7 @@ import lpasrn_jax as lp
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.frames import frame_array
 from lpasrn_jax.models.plate_model import PlateModel
-from lpasrn_jax.reading import reader as reading_module
+from lpasrn_jax.reading import plate_check
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
 from tests.models.random_params import random_values
 from tests.random_bundle import random_bundle, small_config
@@ -92,7 +92,7 @@ def test_a_track_of_more_frames_than_the_memory_holds(tmp_path):
 def test_many_photographs_are_not_held_all_at_once(reader, monkeypatch):
     """Each is shrunk to what the networks take before the next is asked for: a hundred whole ones may be 19 GB."""
     shrunk = []
-    monkeypatch.setattr(reading_module, "frame_array", lambda *arguments: shrunk.append(1) or frame_array(*arguments))
+    monkeypatch.setattr(plate_check, "frame_array", lambda *arguments: shrunk.append(1) or frame_array(*arguments))
 
     def one_by_one():
         for i in range(3):
