@@ -61,8 +61,8 @@ def page(measured: Sequence[Measured], texts: Mapping[str, Sequence[str]], *, tr
         f"{seed}), half of them by day with known corners, half at night or in rain without; sensitivity: {sets}. In brackets "
         "95 % intervals by bootstrap over plates.",
         tables.table(*_overview(measured)),
-        f"Plates wholly right as the reader reads them, from one frame and from five. Times: medians on {measured[0].device}, {cores} "
-        "cores, programs compiled.",
+        "Plates wholly right as the reader reads them, from one frame and from five. Times: medians on "
+        f"{measured[0].device}, {cores} cores, programs compiled.",
     ]
     for one in measured:
         parts += [f"## {one.name}", *_sections(one, texts)]
