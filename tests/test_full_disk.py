@@ -41,10 +41,16 @@ def disk(tmp_path):
 
 
 def fill(disk, left):
-    """Leave so many bytes free."""
-    state = os.statvfs(disk)
+    """Leave so many bytes free, also while another process writes there."""
     with open(disk / "filler", "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, state.f_bavail * state.f_frsize - left)
+        for _ in range(100):
+            state = os.statvfs(disk)
+            try:
+                return os.posix_fallocate(file.fileno(), 0, max(state.f_bavail * state.f_frsize - left, 1))
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+    raise AssertionError("the disk never stood still")
 
 
 def run(script, *arguments):
