@@ -45,8 +45,9 @@ def fill(disk, left):
     with open(disk / "filler", "wb") as file:
         for _ in range(100):
             state = os.statvfs(disk)
+            room = state.f_bavail * state.f_frsize - left
             try:
-                return os.posix_fallocate(file.fileno(), 0, max(state.f_bavail * state.f_frsize - left, 1))
+                return os.posix_fallocate(file.fileno(), 0, room) if room > 0 else None
             except OSError as error:
                 if error.errno != errno.ENOSPC:
                     raise
