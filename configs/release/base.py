@@ -1,4 +1,6 @@
-"""The bundled weights `base`: larger networks than those of `lite`, taught on synthetic tracks alone.
+"""The weights `base`: larger networks than those of `lite`, for a GPU to train on synthetic tracks alone.
+
+None come with the package yet.
 
 python scripts/make_tracks.py --out data/letters --tracks 4000 --seed 50 --scenario-b 0
 python scripts/make_tracks.py --out data/pixels --tracks 12000 --seed 51 --scenario-b 0.25
@@ -7,7 +9,8 @@ python scripts/train.py --config configs/release/base.py:pretrain --workdir runs
 python scripts/train.py --config configs/release/base.py:read_lr --workdir runs/base --config.data.root=data/plates
 python scripts/train.py --config configs/release/base.py:pixels --workdir runs/base --config.data.root=data/pixels
 python scripts/train.py --config configs/release/base.py:read_all --workdir runs/base --config.data.root=data/plates
-lpasrn export --checkpoint runs/base/read_all/best --half --out base.safetensors
+python scripts/make_tracks.py --out data/heldout --tracks 400 --seed 77 --scenario-b 0.4
+lpasrn export --checkpoint runs/base/read_all/best --calibrate-on data/heldout --half --out base.safetensors
 """
 
 from ml_collections import ConfigDict
