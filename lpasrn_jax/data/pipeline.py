@@ -15,7 +15,6 @@ import functools
 import math
 from collections.abc import Sequence
 
-import cv2
 import grain
 import numpy as np
 from absl import flags
@@ -69,7 +68,6 @@ class FramePairReader:
         `PADDING` gives the first example with a mask that is False. The margins come from `rng`; without one they are a
         function of the index.
         """
-        _one_thread_an_image()
         rng = rng or np.random.default_rng(max(index, 0))
         track, frame = divmod(max(index, 0), FRAMES)
         record = self.source[track]
@@ -96,12 +94,6 @@ class FramePairReader:
         """How differently the frames of a track are cropped: as fractions of the plate, nothing where crops are exact."""
         low, high = self.crop_margins
         return rng.uniform(-1, 1, 4) * MARGIN_JITTER * (high - low)
-
-
-@functools.cache
-def _one_thread_an_image() -> None:
-    """Many images are read side by side: threads of OpenCV's own within each would double the processor time and gain nothing."""
-    cv2.setNumThreads(1)
 
 
 def train_batches(
