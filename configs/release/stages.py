@@ -1,7 +1,6 @@
 """The stages that released weights come from, for networks of any size; `lite.py` and `base.py` give them theirs.
 
-The OCR learns letters, then LR, then the generator's images; the generator learns pixels alone. So no network that judges a
-picture has had a hand in it.
+The OCR learns letters, then LR, then the generator's images; the generator learns pixels alone, and no OCR teaches it what to draw.
 """
 
 import importlib
