@@ -11,8 +11,9 @@ python scripts/make_tracks.py --out data/heldout --tracks 400 --seed 77 --scenar
 lpasrn export --checkpoint runs/lite/read_all/best --calibrate-on data/heldout --half --out lite.safetensors
 
 The bundled weights did not start from nothing: their OCR and generator are those of the `lite` before them, by
-`--config.init_from=lite` in place of the first two stages, and that generator had been taught by an OCR (LCOFL). `pixels` took 2116 steps of 64 on 8000 tracks, 180 s on an NVIDIA
-H200; `read_all` 2160 steps of 16 on 7000 tracks, 37 minutes on two CPU cores.
+`--config.init_from=lite` in place of the first two stages, and that generator had been taught by an OCR (LCOFL). `pixels` took
+2116 steps of 64 on 8000 tracks, 180 s on an NVIDIA H200; `read_all` 2160 steps of 16 on 7000 tracks, 37 minutes on two CPU
+cores.
 """
 
 from ml_collections import ConfigDict

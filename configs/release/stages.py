@@ -1,6 +1,7 @@
 """The stages that released weights come from, for networks of any size; `lite.py` and `base.py` give them theirs.
 
-The OCR learns letters, then LR, then the generator's images; the generator learns pixels alone, and no OCR teaches it what to draw.
+The OCR learns letters, then LR, then the generator's images; the generator learns pixels alone, and no OCR teaches it what to
+draw.
 """
 
 import importlib
