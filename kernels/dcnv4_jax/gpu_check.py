@@ -12,7 +12,6 @@ that fails or hangs leaves the others their results:
 """
 
 import argparse
-import concurrent.futures
 import dataclasses
 import functools
 import json
@@ -26,12 +25,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dcnv4_jax import bench, golden, official, triton, tune
+from dcnv4_jax import bench, golden, official, triton, tune, workers
 from dcnv4_jax.api import available
 from dcnv4_jax.spec import DeformConvSpec
 from dcnv4_jax.workloads import LP_ASRN, ODD, PUBLISHED, WORKLOADS, Workload
 
-LIMITS = {"tests": 150, "official": 120, "agreement": 70, "golden": 30, "tune": 80, "bench": 80}  # seconds, 530 in all
+LIMITS = {"tests": 100, "official": 120, "agreement": 90, "golden": 30, "tune": 120, "bench": 60}  # seconds, 520 in all
 TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2}
 GOLDEN = ("lp-asrn-34x62-f64-b1", "lp-asrn-24x72-f64-b1")
 
@@ -55,7 +54,7 @@ def check_agreement(options) -> None:
     recorded = [case for path in sorted(options.golden.glob("*.npz")) for case in golden.read_cases(path)]
     workloads = (*ODD, *(w for w in LP_ASRN if w.batch == 1), *(dataclasses.replace(w, batch=2) for w in PUBLISHED))
     errors = {}
-    with concurrent.futures.ThreadPoolExecutor() as pool:  # most of the time is compilation, which goes on side by side
+    with workers.pool() as pool:
         found = [
             *(pool.submit(_recorded_errors, case) for case in recorded),
             *(pool.submit(_errors, workload, dtype) for workload in workloads for dtype in TOLERANCE),
@@ -107,10 +106,15 @@ def run_tune(options) -> None:
 
 def run_bench(options) -> None:
     """Times the batch-64 and published workloads with the tiles that were just tuned."""
-    records = []
-    for workload in (*(w for w in LP_ASRN if w.batch == 64), *PUBLISHED):
-        for dtype in TOLERANCE:
-            records += bench.measure(workload, dtype, rounds=5, seconds_per_round=0.05)
+    records, workloads = [], (*(w for w in LP_ASRN if w.batch == 64), *PUBLISHED)
+    with workers.pool() as pool:
+        measured = [
+            pool.submit(bench.measure, workload, dtype, rounds=5, seconds_per_round=0.05)
+            for workload in workloads
+            for dtype in TOLERANCE
+        ]
+        for one in measured:
+            records += one.result()
             (options.out / "bench.json").write_text(json.dumps({"machine": bench.machine(), "records": records}, indent=1))
     print(bench.table(records))
 

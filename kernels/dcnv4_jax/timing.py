@@ -7,21 +7,25 @@ from collections.abc import Callable, Mapping
 
 import jax
 
+from dcnv4_jax import workers
+
 
 def median_seconds(
     calls: Mapping[str, Callable[[], object]], *, rounds: int, seconds_per_round: float, wait=jax.block_until_ready
 ) -> dict[str, float]:
     """Median time of each call over `rounds` rounds; in a round, every call runs in turn for about `seconds_per_round`.
 
-    Calls are queued and waited for together, so that the time to start one does not count where the device runs meanwhile.
+    Calls are queued and waited for together, so that the time to start one does not count where the device runs meanwhile. The
+    processes of a `workers.pool` compile side by side and are timed one after the other.
     """
     with concurrent.futures.ThreadPoolExecutor() as pool:
         list(pool.map(lambda call: wait(call()), calls.values()))  # compiles, side by side
-    repeats = {name: max(1, int(seconds_per_round / _seconds(call, 1, wait))) for name, call in calls.items()}
     times = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            times[name].append(_seconds(call, repeats[name], wait))
+    with workers.turn():
+        repeats = {name: max(1, int(seconds_per_round / _seconds(call, 1, wait))) for name, call in calls.items()}
+        for _ in range(rounds):
+            for name, call in calls.items():
+                times[name].append(_seconds(call, repeats[name], wait))
     return {name: statistics.median(samples) for name, samples in times.items()}
 
 

@@ -8,7 +8,7 @@ import pathlib
 
 import jax
 
-from dcnv4_jax import triton
+from dcnv4_jax import triton, workers
 from dcnv4_jax.launch import TABLE, Tile, workload_key
 from dcnv4_jax.timing import median_seconds
 from dcnv4_jax.workloads import LP_ASRN, PUBLISHED
@@ -41,11 +41,14 @@ def main(arguments: list[str] | None = None) -> None:
         parser.exit(1, f"nothing to tune: {reason}\n")
     table = json.loads(options.table.read_text()) if options.table.exists() else {}
     tiles = table.setdefault(triton.device_kind(), {})
-    for direction, workload, dtype in itertools.product(("forward", "backward"), WORKLOADS.values(), options.dtypes):
-        key = workload_key(direction, workload.d, len(workload.spec.taps), dtype)
-        tiles[key] = vars(best_tile(direction, workload, dtype))
-        print(key, tiles[key], flush=True)
-        options.table.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n")
+    problems = list(itertools.product(("forward", "backward"), WORKLOADS.values(), options.dtypes))
+    with workers.pool() as pool:
+        found = [pool.submit(best_tile, *problem) for problem in problems]
+        for (direction, workload, dtype), best in zip(problems, found, strict=True):
+            key = workload_key(direction, workload.d, len(workload.spec.taps), dtype)
+            tiles[key] = vars(best.result())
+            print(key, tiles[key], flush=True)
+            options.table.write_text(json.dumps(table, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,14 +1,18 @@
 """The package's commands, as far as they go without a GPU."""
 
 import argparse
+import concurrent.futures
+import itertools
 import json
+import os
 import pathlib
 import re
+import time
 
 import jax
 import pytest
 
-from dcnv4_jax import api, bench, golden, gpu_check, tune, xla
+from dcnv4_jax import api, bench, golden, gpu_check, tune, workers, xla
 from dcnv4_jax.workloads import WORKLOADS
 
 
@@ -58,6 +62,7 @@ def rehearsal(monkeypatch, tmp_path):
     """The options of a check of one tiny workload and one recorded case, for which XLA stands in as `triton`."""
     workload = WORKLOADS["one-pixel"]
     monkeypatch.setitem(api.IMPLEMENTATIONS, "triton", xla)
+    monkeypatch.setattr(workers, "pool", concurrent.futures.ThreadPoolExecutor)  # which see what is patched here
     for name, workloads in {"ODD": (workload,), "LP_ASRN": (), "PUBLISHED": ()}.items():
         monkeypatch.setattr(gpu_check, name, workloads)
     problem = workload.arrays(0)
@@ -99,3 +104,21 @@ def test_the_readme_example_runs():
     assert [result.shape for result in results] == [(8, 34, 62, 64), (8, 34, 62, 64), (8, 34, 62, 108)]
     assert all(jax.numpy.std(result) > 0.5 for result in results)
     assert names["features"].shape == names["image"].shape
+
+
+def test_processes_of_a_pool_take_their_turns(tmp_path):
+    count = min(2, os.cpu_count())
+    with workers.pool() as pool:
+        held = [pool.submit(_hold_the_turn, tmp_path / str(number), count) for number in range(count)]
+        spans = sorted(one.result() for one in held)
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
+
+
+def _hold_the_turn(mark, count):
+    mark.touch()
+    while len(list(mark.parent.iterdir())) < count:  # until all of them are about to ask for it
+        time.sleep(0.01)
+    with workers.turn():
+        start = time.monotonic()
+        time.sleep(0.2)
+        return start, time.monotonic()
