@@ -18,9 +18,11 @@ from parity.compare import Point
 
 FEATURES, GROUPS = 16, 4
 FRAMES = np.random.default_rng(8).uniform(-1, 1, (2, 4, 9, 15, 3)).astype(np.float32)
-PRESENT = {
-    "every frame": np.ones((2, 4), bool),
-    "frames missing": np.array([[True, True, True, False], [True, False, False, True]]),
+MISSING = np.array([[True, True, True, False], [True, False, False, True]])
+CASES = {  # which frames are present, residual blocks of the details
+    "every frame": (np.ones((2, 4), bool), 0),
+    "frames missing": (MISSING, 0),
+    "frames missing, details": (MISSING, 2),
 }
 
 
@@ -37,7 +39,7 @@ class TrackGenerator(nn.Module):
         return self.generator.render(*self.fusion(features, frames, self.present))
 
 
-def track_names(generator: Generator) -> dict[str, Target]:
+def track_names(generator: Generator, details: int) -> dict[str, Target]:
     names = {
         f"generator.{key}": Target(f"generator/{target.path}", target.layout)
         for key, target in generator_names(generator).items()
@@ -46,24 +48,30 @@ def track_names(generator: Generator) -> dict[str, Target]:
     for part in ("value_proj", "offset_mask", "output_proj"):
         names |= layer(f"align.deform.{part}", f"fusion/align/deform/{part}", dense)
     names |= layer("weights.compare", "fusion/weights/compare", conv)
+    if details:
+        names |= layer("details.join", "fusion/details/join", conv)
+        names |= layer("details.details", "fusion/details/details", conv, use_bias=False)
+    for i in range(details):
+        names |= layer(f"details.first.{i}", f"fusion/details/first_{i}", conv)
+        names |= layer(f"details.second.{i}", f"fusion/details/second_{i}", conv)
     return names | layer("weights.score", "fusion/weights/score", conv, use_bias=False)
 
 
-@pytest.fixture(params=PRESENT)
+@pytest.fixture(params=CASES)
 def pair(request):
     """What is compared, the PyTorch module and the Flax one."""
-    present = PRESENT[request.param]
+    present, details = CASES[request.param]
     inner = reference_generator.Generator(FEATURES, 1, "none", growth=8, layers=1)
-    reference = reference_track.TrackGenerator(inner, FEATURES, GROUPS, torch.from_numpy(present))
+    reference = reference_track.TrackGenerator(inner, FEATURES, GROUPS, details, torch.from_numpy(present))
     compare.randomise(reference, seed=9)
     small = dict(num_rrdb_blocks=1, growth=8, dense_layers=1, use_deformable=False, use_character_attention=False)
     generator = Generator(features=FEATURES, **small)
-    return f"track generator, {request.param}", reference, TrackGenerator(generator, FrameFusion(GROUPS), present)
+    return f"track generator, {request.param}", reference, TrackGenerator(generator, FrameFusion(GROUPS, details), present)
 
 
 def test_track_generator_equals_the_pytorch_one(pair, check):
     what, reference, model = pair
-    names = track_names(model.generator)
+    names = track_names(model.generator, model.fusion.details)
     # The layers of the fusion run frame by frame there and all at once here: compared is what follows from them.
     points = [p for p in compare.layer_points(names) if p.flax_path.startswith(("generator/block_", "generator/upscaler"))]
     points = [p for p in points if "/geometry/" not in p.flax_path] + [Point("generator.upscaler", "generator/upscaler")]
@@ -75,7 +83,7 @@ def test_the_model_runs_the_same(pair):
     _, reference, module = pair
     networks = {"generator": module.generator, "fusion": module.fusion}
     model = PlateModel(networks, BRAZIL, (9, 15), scale=2, dtype="float32")
-    params = compare.flax_params(reference, track_names(module.generator))
+    params = compare.flax_params(reference, track_names(module.generator, module.fusion.details))
     made = jax.jit(model.enlarge_track)(params, FRAMES, module.present)
     with torch.no_grad():
         expected = reference(torch.from_numpy(np.moveaxis(FRAMES, -1, -3))).numpy()

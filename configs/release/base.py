@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from configs.release import stages
 
-MODEL = dict(features=64, num_rrdb_blocks=4, growth=32, msca_scales=(0.5, 0.25))
+MODEL = dict(features=64, num_rrdb_blocks=6, growth=32, msca_scales=(0.5, 0.25), fusion_details=2)
 OCR = dict(widths=(32, 64, 128, 256), blocks_per_stage=1, transformer_layers=3, heads=8)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -130,7 +131,7 @@ class Generator(nn.Module):
             x = self.msca(x)
         detail, image = self.reconstruct(self.upscaler(x)), image.astype(jnp.float32)
         if self.skip == "bicubic":
-            return jnp.clip(bicubic_upscale(image, self.scale) + detail, -1.0, 1.0)
+            return _clip(bicubic_upscale(image, self.scale) + detail)
         _, h, w, _ = image.shape
         skip = resize_bilinear(image, h * self.scale, w * self.scale)
         return jnp.clip(nn.tanh(detail) + self.skip_weight * skip, -1.0, 1.0)
@@ -141,6 +142,13 @@ class Generator(nn.Module):
         if self.use_dcnv4:
             return partial(DCNv4, self.deform_groups, implementation=self.deform_implementation, dtype=dtype)
         return partial(OffsetDeformConv, self.features, self.deform_center_offset, self.deform_implementation, dtype)
+
+
+@jax.custom_gradient
+def _clip(x: Float[Array, "..."]) -> tuple[Float[Array, "..."], Callable[[Array], Array]]:
+    """x cut off at -1 and 1, where the gradient passes as if it were not: an image that is all white in early training would
+    have none to learn from, and stay white."""
+    return jnp.clip(x, -1.0, 1.0), lambda gradient: gradient
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Generator) if field.name not in ("parent", "name"))

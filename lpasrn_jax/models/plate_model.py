@@ -34,12 +34,12 @@ LR_SIZE = (24, 72)  # default height and width: an LR frame is 18 to 21 pixels h
 def default_config() -> dict[str, dict[str, Any]]:
     """The sections that `PlateModel.from_config` takes, each key at its default.
 
-    The attributes of `Generator` and `OCR` say what the keys of `model` mean.
+    The attributes of `Generator` and `OCR` say what the keys of `model` mean; `fusion_details` is `FrameFusion.details`.
     """
     return {
         "plates": BRAZIL.config(),
         "data": {"lr_size": LR_SIZE},
-        "model": {**_defaults(Generator), "ocr": {key: value for key, value in _defaults(OCR).items() if key != "dtype"}},
+        "model": {**_defaults(Generator), "fusion_details": FrameFusion.details, "ocr": {key: value for key, value in _defaults(OCR).items() if key != "dtype"}},
         "loss": {"embedding_dim": Embedder.dim, "use_lightweight_embedder": Embedder.backbone == "lightweight"},
     }
 
@@ -57,7 +57,10 @@ def _embedder(config: Config) -> Embedder:
 NETWORKS: dict[str, Callable[[Config], nn.Module]] = {
     "generator": lambda config: create_generator(config["model"]),
     "fusion": lambda config: FrameFusion(
-        config["model"]["deform_groups"], config["model"]["deform_implementation"], config["model"]["dtype"]
+        groups=config["model"]["deform_groups"],
+        details=config["model"].get("fusion_details", FrameFusion.details),  # a key that older weights lack
+        deform_implementation=config["model"]["deform_implementation"],
+        dtype=config["model"]["dtype"],
     ),
     "ocr": lambda config: create_ocr(config["model"]["ocr"], PlateFormat.create(**config["plates"]), config["model"]["dtype"]),
     "embedder": _embedder,

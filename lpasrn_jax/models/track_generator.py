@@ -44,6 +44,25 @@ class FrameWeights(nn.Module):
         return Conv(1, use_bias=False, dtype=jnp.float32, kernel_init=nn.initializers.zeros, name="score")(x)
 
 
+class FrameDetails(nn.Module):
+    """What each aligned frame adds to the reference; nothing in a new layer.
+
+    The pixels of a frame fall between those of the reference, and a mean of the two forgets where.
+    """
+
+    blocks: int
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, frames: Float[Array, "n h w c"], reference: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+        c = frames.shape[-1]
+        x = nn.relu(Conv(c // 2, dtype=self.dtype, name="join")(jnp.concatenate([frames, reference], axis=-1)))
+        for i in range(self.blocks):
+            y = nn.relu(Conv(c // 2, dtype=self.dtype, name=f"first_{i}")(x))
+            x = x + Conv(c // 2, dtype=self.dtype, name=f"second_{i}")(y)
+        return Conv(c, use_bias=False, dtype=self.dtype, kernel_init=nn.initializers.zeros, name="details")(x)
+
+
 class FrameFusion(nn.Module):
     """Merges the frames of a track between a generator's shallow features and its trunk.
 
@@ -52,11 +71,13 @@ class FrameFusion(nn.Module):
 
     Attributes:
       groups: DCNv4's channel groups.
-      implementation: of `dcnv4_jax.deform_conv`.
+      details: residual blocks of `FrameDetails`; with 0 there are no details, and the frames' features are only averaged.
+      deform_implementation: of `dcnv4_jax.deform_conv`.
       dtype: of the computation; parameters are float32.
     """
 
     groups: int = 4
+    details: int = 0
     deform_implementation: str = "auto"
     dtype: str = "float32"
 
@@ -83,4 +104,8 @@ class FrameFusion(nn.Module):
         scores = FrameWeights(dtype, name="weights")(*pairs).reshape(b, f, h, w, 1)
         counts = jnp.asarray(present).at[:, 0].set(True)[:, :, None, None, None]
         weights = jax.nn.softmax(jnp.where(counts, scores, -jnp.inf), axis=1)
-        return jnp.sum(weights.astype(dtype) * aligned, axis=1), jnp.sum(weights * frames, axis=1)
+        image = jnp.sum(weights * frames, axis=1)
+        if self.details:
+            added = FrameDetails(self.details, dtype, name="details")(moved, beside).reshape(b, f - 1, h, w, -1)
+            aligned = jnp.concatenate([aligned[:, :1], aligned[:, 1:] + added], axis=1)
+        return jnp.sum(weights.astype(dtype) * aligned, axis=1), image

@@ -68,6 +68,7 @@ GENERATOR = {
     "use_deformable": YES_OR_NO,
     "use_dcnv4": YES_OR_NO,
     "deform_groups": whole(1, 64),
+    "fusion_details": whole(0, 64),
     "deform_implementation": one_of(*IMPLEMENTATION_NAMES),
     "deform_center_offset": whole(-8, 8),
     "use_character_attention": YES_OR_NO,

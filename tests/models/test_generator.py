@@ -98,3 +98,19 @@ def test_a_config_makes_the_generator():
 def test_impossible_settings_are_named(field, value):
     with pytest.raises(ValueError, match=f"model.{field}: {value}"):
         jax.eval_shape(Generator(**SMALL | {field: value}).init, jax.random.key(0), images(1, 8, 8, 3))
+
+
+def test_an_image_that_is_all_white_still_learns():
+    """With the bicubic skip, whose sum is cut off at white: a gradient that is too would leave it white for good."""
+    generator = create_generator({**SMALL, "skip": "bicubic"})
+    image = images(1, 6, 7, 3)
+    params = random_params(generator, image)
+    params["reconstruct"]["bias"] = np.full(3, 10, np.float32)
+
+    def loss(params):
+        made = generator.apply({"params": params}, image)
+        return jnp.abs(made).mean(), made
+
+    gradients, made = jax.jit(jax.grad(loss, has_aux=True))(params)
+    np.testing.assert_array_equal(made, 1)
+    np.testing.assert_allclose(gradients["reconstruct"]["bias"], 1 / 3, rtol=1e-5)

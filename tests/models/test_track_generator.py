@@ -16,6 +16,7 @@ SMALL = {
     "growth": 4,
     "dense_layers": 1,
     "deform_groups": 2,
+    "fusion_details": 1,
     "use_character_attention": False,
 }
 FRAMES = images(2, 4, 7, 9, 3)
