@@ -15,6 +15,8 @@ LINE = 20  # height of a title or a caption
 ADVANCE = 14  # from one character of a caption to the next
 PAPER, INK, WRONG = (255, 255, 255), (0, 0, 0), (208, 0, 0)
 CELL = 18  # of the confusion picture
+BAR = 44  # from one character of a text to the next, above bars
+FAINT, DEEP = (190, 190, 190), (0, 70, 140)  # of the confusion picture and of bars
 
 Picture = UInt8[np.ndarray, "ph pw 3"]
 
@@ -48,6 +50,32 @@ def image_grid(
     return cv2.copyMakeBorder(np.hstack(strips), GAP, 0, GAP, 0, cv2.BORDER_CONSTANT, value=PAPER)
 
 
+def slot_bars(rows: Mapping[str, Sequence[float]], text: str) -> UInt8[np.ndarray, "gh gw 3"]:
+    """For each character of a text a bar per row, beside the row's title.
+
+    Args:
+      rows: of each character a value in [0, 1], by title; a full bar is 1.
+      text: the characters, written above their bars.
+    """
+    left, width = 8 * CELL, BAR * len(text)
+    parts = [cv2.copyMakeBorder(_caption(text, text, width, BAR), 0, 0, left, 0, cv2.BORDER_CONSTANT, value=PAPER)]
+    for title, values in rows.items():
+        line = np.full((LINE, left + width, 3), PAPER, np.uint8)
+        _write(line, title, (2, 15), INK)
+        for i, value in enumerate(values):
+            start = left + i * BAR
+            cv2.rectangle(line, (start, 4), (start + BAR - GAP, LINE - 5), FAINT, 1)
+            cv2.rectangle(line, (start, 4), (start + round(value * (BAR - GAP)), LINE - 5), DEEP, -1)
+        parts.append(line)
+    return cv2.copyMakeBorder(np.vstack(parts), GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=PAPER)
+
+
+def stacked(pictures: Sequence[Picture]) -> Picture:
+    """Pictures below each other, the narrower ones filled up on the right."""
+    width = max(picture.shape[1] for picture in pictures)
+    return np.vstack([cv2.copyMakeBorder(p, 0, 0, 0, width - p.shape[1], cv2.BORDER_CONSTANT, value=PAPER) for p in pictures])
+
+
 def confusion_picture(counts: Float[np.ndarray, "v v"], alphabet: str) -> UInt8[np.ndarray, "gh gw 3"]:
     """A confusion matrix: row true, column read; the darker, the larger the share of the row's character. Misreadings are red.
 
@@ -59,7 +87,7 @@ def confusion_picture(counts: Float[np.ndarray, "v v"], alphabet: str) -> UInt8[
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # The square root shows a misreading in a hundred: one tenth of the way to the full colour.
     depth = np.sqrt(share)[..., None]
-    full = np.where(np.eye(len(alphabet), dtype=bool)[..., None], (0, 70, 140), WRONG)
+    full = np.where(np.eye(len(alphabet), dtype=bool)[..., None], DEEP, WRONG)
     cells = np.rint(PAPER + depth * (full - PAPER)).astype(np.uint8)
     cells = np.kron(cells, np.ones((CELL, CELL, 1), np.uint8))
     cells[::CELL] = cells[:, ::CELL] = 225
@@ -78,14 +106,14 @@ def _title(title: str, width: int) -> Picture:
     return line
 
 
-def _caption(text: str, truth: str, width: int) -> Picture:
+def _caption(text: str, truth: str, width: int, advance: int = ADVANCE) -> Picture:
     """The text, each character in a place of its own, so that those of a row's captions stand below each other."""
     line = np.full((LINE, width, 3), PAPER, np.uint8)
     for i, character in enumerate(text):
         right = truth[i : i + 1] == character
-        left = i * ADVANCE
+        left = i * advance
         if not right:
-            line[1:-1, left : left + ADVANCE] = WRONG
+            line[1:-1, left : left + advance] = WRONG
         _write(line, character, (left + 2, 15), INK if right else PAPER)
     return line
 

@@ -2,7 +2,20 @@
 
 import numpy as np
 
-from lpasrn_jax.pictures import ADVANCE, CELL, GAP, LINE, PAPER, WRONG, confusion_picture, image_grid
+from lpasrn_jax.pictures import (
+    ADVANCE,
+    BAR,
+    CELL,
+    DEEP,
+    GAP,
+    LINE,
+    PAPER,
+    WRONG,
+    confusion_picture,
+    image_grid,
+    slot_bars,
+    stacked,
+)
 
 
 def cells(grid, height, width, pitch):
@@ -74,3 +87,18 @@ def test_confusions_are_red_right_readings_blue_and_the_unseen_white():
     assert (middle[2] == 255).all()
     assert blue[1, 1] < blue[0, 0]  # all read right is darker than three of four
     assert picture.dtype == np.uint8
+
+
+def test_bars_are_as_long_as_their_values():
+    picture = slot_bars({"a": [0.0, 0.5, 1.0]}, "XYZ")
+    deep = (picture == DEEP).all(axis=-1)
+    lengths = [deep[:, start : start + BAR].any(axis=0).sum() for start in range(GAP + 8 * CELL, picture.shape[1] - GAP, BAR)]
+    np.testing.assert_allclose(lengths, [1, (BAR - GAP) / 2, BAR - GAP], atol=1)
+
+
+def test_pictures_of_different_widths_stand_below_each_other():
+    first, second = np.zeros((2, 3, 3), np.uint8), np.ones((1, 5, 3), np.uint8)
+    picture = stacked([first, second])
+    np.testing.assert_array_equal(picture[:2, :3], first)
+    np.testing.assert_array_equal(picture[2:], second)
+    assert (picture[:2, 3:] == PAPER).all()

@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", required=True, type=pathlib.Path, help="the folder to write into")
     add_reading_arguments(parser)
     parser.add_argument("--compare", action="store_true", help="also write LR, bicubic and SR side by side")
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="also write what the reading rests on, the pixels or the generator, for each character",
+    )
     parser.add_argument("--force", action="store_true", help="overwrite files in --out")
 
 
@@ -39,9 +44,9 @@ def run(flags: argparse.Namespace) -> int:
     reader = load_reader(flags)
     region = Region(flags.box, flags.corners) if flags.box or flags.corners else None
     sources = find_sources(flags.input or flags.flagged, reader.plate_format, region)
-    options = dict(region=region, layout=flags.layout, fusion=flags.fusion, compare=flags.compare, force=flags.force)
+    options = dict(region=region, layout=flags.layout, fusion=flags.fusion, compare=flags.compare, evidence=flags.evidence)
     bar = functools.partial(tqdm, unit="plate", desc=reader.device, disable=None)
-    found = enhance_files(reader, sources, flags.out, progress=bar, **options)
+    found = enhance_files(reader, sources, flags.out, progress=bar, force=flags.force, **options)
     for name, reading in found.readings.items():
         print(printable(f"{name}  {reading}"))
     if found.readings and not reader.calibrated:

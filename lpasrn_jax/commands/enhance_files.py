@@ -18,7 +18,8 @@ from lpasrn_jax.commands.sources import Source, Sources, source_image
 from lpasrn_jax.errors import UserError, full_disk
 from lpasrn_jax.escape import printable, storable
 from lpasrn_jax.frames import frame_array
-from lpasrn_jax.pictures import image_grid
+from lpasrn_jax.pictures import image_grid, slot_bars, stacked
+from lpasrn_jax.reading.evidence import Evidence
 from lpasrn_jax.reading.reader import Reader
 from lpasrn_jax.reading.reading import Reading
 from lpasrn_jax.reading.region import Region
@@ -44,13 +45,15 @@ def enhance_files(
     layout: str | None = None,
     fusion: str = "log_probs",
     compare: bool = False,
+    evidence: bool = False,
     force: bool = False,
     progress: Callable[[Iterable[Source]], Iterable[Source]] = iter,
 ) -> Enhanced:
     """Write SR images and readings of all sources below a folder; one that fails is noted, and the others go on.
 
     `sr/NAME.png` are the SR images and `fused/TRACK.png` the one image of each track; `compare/NAME.png` and `compare/TRACK.png`
-    the same beside LR and bicubic of the frame, or of the first, with what was read. `readings.csv` and `readings.json` hold what
+    the same beside LR and bicubic of the frame, or of the first, with what was read. `evidence/NAME.png` of a plate and
+    `evidence/NAME.json` say what its reading rests on, see `Evidence`. `readings.csv` and `readings.json` hold what
     was read, `submission.txt` a line `track_00001,ABC1234;0.9876` per track. Each file is there whole or not at all, but for
     `readings.csv`, to which each plate's line is added when it has been read.
 
@@ -62,16 +65,19 @@ def enhance_files(
       layout: of all plates; detected for each if not given.
       fusion: see `Reader.read_track`.
       compare: write the comparing pictures too.
+      evidence: write what each reading rests on too.
       force: overwrite.
       progress: wraps the iteration, as `tqdm` does.
 
     Raises:
       UserError: for a file that exists, unless `force`; for a folder that cannot be written, or a full disk; for an unknown
-        layout or fusion.
+        layout or fusion; for evidence from weights without a generator or without an OCR.
     """
     reader.check(layout=layout, fusion=fusion)
+    if evidence and not (reader.enhances and reader.reads):
+        raise UserError("--evidence: asks for weights with a generator and an OCR, to compare what each adds")
     if not force:
-        _refuse_to_overwrite(reader, out, sources, compare)
+        _refuse_to_overwrite(reader, out, sources, compare, evidence)
     found = Enhanced({}, list(sources.left_out))
     with _cannot_be_written(out), contextlib.ExitStack() as opened:
         table = opened.enter_context(ReadingsTable(out / READINGS_CSV, reader.plate_format.length)) if reader.reads else None
@@ -84,6 +90,8 @@ def enhance_files(
                         found.readings[source.name] = reading
                         table.add(source.name, reading)
                     _enhance_one(reader, source.name, lr, out, compare, found.readings.get(source.name))
+                    if evidence:
+                        _write_evidence(out / "evidence", source.name, reader, lr, layout)
                 except UserError as error:
                     found.failed.append((source.name, str(error)))
                 except OSError as error:
@@ -138,6 +146,30 @@ def _enhance_one(
             _write_png(out / "compare" / f"{plate}.png", _comparison(first, made, reader.scale, reading))
 
 
+def _write_evidence(
+    folder: pathlib.Path, plate: str, reader: Reader, lr: dict[str, UInt8[np.ndarray, "h w 3"]], layout: str | None
+) -> None:
+    found = reader.evidence(lr.values(), layout=layout)
+    _write_png(folder / f"{plate}.png", _evidence_picture(found, reader, lr))
+    write_atomically(folder / f"{plate}.json", (json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _evidence_picture(found: Evidence, reader: Reader, lr: dict[str, UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "ph pw 3"]:
+    """The pixels and what the generator made of them, what was read in each, and how far they agree on each character."""
+    first, *_ = lr.values()
+    made = ("fused", reader.enhance_track(lr.values())) if _is_fused(reader, lr) else ("SR", reader.enhance(first))
+    columns = {
+        "bicubic": images.bicubic_upscale(images.to_float(first[None]), reader.scale),
+        made[0]: images.to_float(made[1][None]),
+    }
+    captions = {"bicubic": [found.pixels.text], made[0]: [found.generator.text]}
+    grid = image_grid(
+        {title: np.asarray(column) for title, column in columns.items()}, captions=captions, truth=[found.reading.text]
+    )
+    bars = {"probability": [p for _, p in found.reading.slots], "from generator": found.changes}
+    return stacked([grid, slot_bars(bars, found.reading.text)])
+
+
 def _is_fused(reader: Reader, images_by_name: Collection[str]) -> bool:
     return reader.fuses and len(images_by_name) > 1
 
@@ -166,12 +198,14 @@ def _write_png(path: pathlib.Path, image: UInt8[np.ndarray, "h w 3"]) -> None:
     write_atomically(path, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
-def _refuse_to_overwrite(reader: Reader, out: pathlib.Path, sources: Sources, compare: bool) -> None:
+def _refuse_to_overwrite(reader: Reader, out: pathlib.Path, sources: Sources, compare: bool, evidence: bool) -> None:
     frames = [name for source in sources.plates for name in source.images]
     tracks = [source.name for source in sources.plates if _is_fused(reader, source.images)]
     targets = [out / name for name in (READINGS_JSON, READINGS_CSV, SUBMISSION)]
     for kind, names in {"sr": frames, "fused": tracks, "compare": [*frames, *tracks] if compare else []}.items():
         targets += [out / kind / f"{name}.png" for name in names]
+    if evidence:
+        targets += [out / "evidence" / f"{source.name}{ending}" for source in sources.plates for ending in (".png", ".json")]
     existing = [target for target in targets if target.exists()]
     if existing:
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""

@@ -145,7 +145,7 @@ class Generator(nn.Module):
 
 
 @jax.custom_gradient
-def _clip(x: Float[Array, "..."]) -> tuple[Float[Array, "..."], Callable[[Array], Array]]:
+def _clip(x: Float[Array, "b h w 3"]) -> tuple[Float[Array, "b h w 3"], Callable[[Array], Array]]:
     """x cut off at -1 and 1, where the gradient passes as if it were not: an image that is all white in early training would
     have none to learn from, and stay white."""
     return jnp.clip(x, -1.0, 1.0), lambda gradient: gradient

@@ -39,7 +39,11 @@ def default_config() -> dict[str, dict[str, Any]]:
     return {
         "plates": BRAZIL.config(),
         "data": {"lr_size": LR_SIZE},
-        "model": {**_defaults(Generator), "fusion_details": FrameFusion.details, "ocr": {key: value for key, value in _defaults(OCR).items() if key != "dtype"}},
+        "model": {
+            **_defaults(Generator),
+            "fusion_details": FrameFusion.details,
+            "ocr": {key: value for key, value in _defaults(OCR).items() if key != "dtype"},
+        },
         "loss": {"embedding_dim": Embedder.dim, "use_lightweight_embedder": Embedder.backbone == "lightweight"},
     }
 

@@ -16,6 +16,7 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.frames import MAX_PIXELS, frame_array
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.arguments import check_images, check_kind, check_layout
+from lpasrn_jax.reading.evidence import Evidence, total_variation
 from lpasrn_jax.reading.fusion import FUSIONS, find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
 from lpasrn_jax.reading.plate_check import PlateImages, judged, shape_reason
@@ -220,12 +221,53 @@ class Reader:
             log_probs[small] = self._small_log_probs(log_probs[small], [*plates.small.values()])
         return judged(self._reading(log_probs, masks, fusion), plates.track_reason(plate_log_odds))
 
+    def evidence(
+        self, frames: Iterable[ImageLike], *, layout: str | None = None, box: Box | None = None, corners: Corners | None = None
+    ) -> Evidence:
+        """What of a reading comes from the pixels, and what from the generator, which knows what plates look like.
+
+        Args:
+          frames: one image of a plate or several; arguments are those of `read_track`.
+
+        Raises:
+          UserError: as `read_track`; for weights without a generator; where every image has more pixels than the generator takes,
+            for such images are read without it.
+        """
+        self._need("ocr", "evidence")
+        self._need("generator", "evidence")
+        masks = self._masks(layout)
+        plates = PlateImages(check_images("frames", frames), Region(box, corners), self._model)
+        height, width = self.lr_size
+        if not plates.small:
+            raise UserError(
+                f"frames: none of at most {width} x {height} pixels found; larger ones are read from their pixels alone, "
+                "without the generator"
+            )
+        as_it_is, plate_log_odds = self._programs.read(plates.fitted)
+        small, lr = [*plates.small], [*plates.small.values()]
+        generated = self._of_all(lr)[None] if self._merges(lr) else self._programs.read_enlarged(lr)
+        both = as_it_is.copy()
+        both[small] = self._small_log_probs(as_it_is[small], lr)
+        return Evidence(
+            judged(self._reading(both, masks, "log_probs"), plates.track_reason(plate_log_odds)),
+            self._reading(as_it_is, masks, "log_probs"),
+            self._reading(generated, masks, "log_probs"),
+            total_variation(*(slot_probabilities(one, masks, self._calibration) for one in (both, as_it_is))),
+        )
+
     def _small_log_probs(self, as_it_is: Float[np.ndarray, "f k v"], lr: Sequence[RGB]) -> Float[np.ndarray, "f k v"]:
         """What the OCR says about the frames of a track, from what it says about them as they are."""
-        if self.fuses and len(lr) > 1:
-            of_all = np.broadcast_to(self._programs.read_track(register(np.stack(lr))), as_it_is.shape)
+        if self._merges(lr):
+            of_all = np.broadcast_to(self._of_all(lr), as_it_is.shape)
             return track_log_probs({AS_IT_IS: as_it_is, OF_ALL: of_all}, len(lr))[0]
         return frame_log_probs({AS_IT_IS: as_it_is, ENLARGED: self._programs.read_enlarged(lr)})
+
+    def _merges(self, lr: Sequence[RGB]) -> bool:
+        """Whether frames of LR size are read in the one image that is made of them, not each in its own."""
+        return self.fuses and len(lr) > 1
+
+    def _of_all(self, lr: Sequence[RGB]) -> Float[np.ndarray, "k v"]:
+        return self._programs.read_track(register(np.stack(lr)))
 
     def shape_reason(self, image: RGB) -> str:
         """Why an image has not the size and shape of one that a plate fills; empty where it may."""

@@ -312,3 +312,28 @@ def test_two_hundred_hostile_files(reader, tmp_path, rng):
     for name in good:
         with Image.open(tmp_path / "out/sr" / f"{name}.png") as image:
             image.load()
+
+
+def test_the_evidence_of_a_track(tmp_path, rng):
+    reader = lp.load(save_bundle(tmp_path / "track", track_bundle()))
+    frames = tmp_path / "set/track_00001"
+    frames.mkdir(parents=True)
+    for i in (1, 2):
+        Image.fromarray(rng.integers(0, 256, (8, 24, 3), np.uint8)).save(frames / f"lr-00{i}.png")
+    found = run(reader, tmp_path / "set", tmp_path / "out", evidence=True)
+    assert not found.failed
+    record = json.loads((tmp_path / "out/evidence/track_00001.json").read_text())
+    assert record["reading"] == json.loads(json.dumps(found.readings["track_00001"].to_dict()))
+    with Image.open(tmp_path / "out/evidence/track_00001.png") as picture:
+        assert picture.size[0] > 2 * 2 * 48  # bicubic and fused side by side, twice as large
+    for path in (tmp_path / "out").rglob("*"):
+        if path.is_file() and path.parent.name != "evidence":
+            path.unlink()
+    with pytest.raises(UserError, match=r"evidence/track_00001\.png exists"):
+        run(reader, tmp_path / "set", tmp_path / "out", evidence=True)
+
+
+def test_evidence_needs_both_networks(plates, tmp_path):
+    lone = lp.load(save_bundle(tmp_path / "ocr", part(random_bundle(), "ocr")))
+    with pytest.raises(UserError, match="--evidence"):
+        run(lone, plates, tmp_path / "out", evidence=True)
