@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workdir", default="runs/results", help="for tracks, reports and pictures (%(default)s)")
     parser.add_argument("--tracks", type=int, default=TRACKS, help="number of tracks (%(default)s)")
     parser.add_argument("--seed", type=int, default=SEED, help="of the tracks (%(default)s)")
+    parser.add_argument("--to-cards", action="store_true", help="write the main figures into the cards of the weights too")
     parser.add_argument("--photographs", help="a folder of photographs, each filled by an upright plate")
     parser.add_argument("--labels", help="their CSV file: file,plate_text,plate_layout")
 
@@ -38,7 +39,8 @@ def run(flags: argparse.Namespace) -> None:
     from lpasrn_jax.evaluation.evaluate import evaluate
     from lpasrn_jax.reading.reader import load
     from lpasrn_jax.synthetic.photographs import read_labels
-    from lpasrn_jax.weights.load import bundled_names, load_weights
+    from lpasrn_jax.weights.bundle import add_to_card
+    from lpasrn_jax.weights.load import bundle_path, bundled_names, load_weights
 
     if bool(flags.photographs) != bool(flags.labels):
         raise UserError("--photographs and --labels: one found without the other; give both, or none")
@@ -62,6 +64,11 @@ def run(flags: argparse.Namespace) -> None:
         found.append(results.Measured(str(weights), bundle, metrics, sensitivities, _speed(reader), reader.device))
     texts = {name: [plate.text for plate in some] for name, some in plates.items()}
     page = results.page(found, texts, tracks=flags.tracks, seed=flags.seed, cores=os.cpu_count() or 1)
+    if flags.to_cards:
+        for one in found:
+            figures = results.card_results(one, texts, tracks=flags.tracks, seed=flags.seed, cores=os.cpu_count() or 1)
+            if path := bundle_path(one.name):
+                add_to_card(path, {"results": figures})
     out = pathlib.Path(flags.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page)

@@ -39,16 +39,20 @@ def run(flags: argparse.Namespace) -> None:
 
 
 def describe(name: str, bundle: Bundle) -> dict[str, Any]:
-    """What can be said of weights without running them, JSON-ready; `about` is the card's."""
+    """What can be said of weights without running them, JSON-ready; `about` is the card's, `megabytes` the size of the file, or
+    of a checkpoint's parameters."""
     import jax
 
     from lpasrn_jax.models.plate_model import NETWORKS
+    from lpasrn_jax.weights.load import bundle_path
 
+    path = bundle_path(name)
+    size = path.stat().st_size if path else sum(leaf.nbytes for leaf in jax.tree.leaves(bundle.params))
     leaves = {network: jax.tree.leaves(bundle.params[network]) for network in NETWORKS if network in bundle.params}
     height, width = bundle.model.lr_size
     return {
         "name": name,
-        "megabytes": round(sum(leaf.nbytes for of in leaves.values() for leaf in of) / 1e6, 2),
+        "megabytes": round(size / 1e6, 2),
         "parameters": {network: sum(leaf.size for leaf in of) for network, of in leaves.items()},
         "plates": dict(bundle.model.plate_format.layouts),
         "lr_size": [height, width],
@@ -66,12 +70,23 @@ def _lines(described: dict[str, Any], whole: bool) -> Iterator[str]:
     yield printable(f"  parameters: {networks}")
     yield printable(f"  plates: {plates}; LR images of {width} x {height} pixels, made {described['scale']} times as large")
     about = dict(described["about"])
-    note = about.pop("note", "")
+    note, results = about.pop("note", ""), about.get("results")
+    if results:
+        yield printable(f"  {_summary(results)}")
     if whole:
         if described["stages"]:
             yield printable(f"  {counted(len(described['stages']), 'stage')}: {', '.join(described['stages'])}")
         yield from (f"  {line}" for line in _facts(about))
     yield from (f"  {line}" for line in textwrap.wrap(printable(note), WIDTH))
+
+
+def _summary(results: dict[str, Any]) -> str:
+    """The line of a card's results that helps to choose."""
+    figures = results["figures"]
+    (hr, *_), read = figures["plates wholly right, one image by the OCR"]["hr"], figures["plates wholly right, as read"]
+    right = ", ".join(f"{value:.0%} of {name.removesuffix(' of a track')} frames" for name, value in read.items())
+    times = ", ".join(f"{call} {value:.0f} ms" for call, value in results["milliseconds"].items())
+    return f"reads {hr:.0%} of HR, {right} ({results['data']}); {times} ({results['device']})"
 
 
 def _facts(facts: dict[str, Any]) -> Iterator[str]:

@@ -69,6 +69,47 @@ def page(measured: Sequence[Measured], texts: Mapping[str, Sequence[str]], *, tr
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def card_results(one: Measured, texts: Mapping[str, Sequence[str]], *, tracks: int, seed: int, cores: int) -> dict[str, Any]:
+    """The main figures for the card of the weights, JSON-ready, each with its 95 % interval: [value, low, high].
+
+    Arguments are those of `page`.
+    """
+    metrics, intervals = one.metrics, one.metrics["intervals"]
+    over = {made: f"{made} - bicubic" for made in ("sr", "fused") if made in metrics["psnr"]}
+    figures = {
+        f"{metric} over bicubic": {
+            made: _rounded(metrics[metric][made] - metrics[metric]["bicubic"], *intervals[metric][name])
+            for made, name in over.items()
+        }
+        for metric in ("psnr", "ssim")
+    }
+    figures["plates wholly right, one image by the OCR"] = {
+        kind: _rounded(value, *intervals["word_acc"][kind]) for kind, value in metrics["word_acc"].items()
+    }
+    read = {f"{frames} of a track": metrics["confidence"][frames] for frames in ("1", "5")}
+    figures["plates wholly right, as read"] = {name: round(of["right"], 4) for name, of in read.items()}
+    figures["calibration error"] = {name: round(of["calibration_error"], 4) for name, of in read.items()}
+    groups = {**metrics["by_layout"], **metrics["by_scenario"]}
+    figures["tracks wholly right by group"] = {name: round(of["track_acc"], 4) for name, of in groups.items()}
+    figures["plates wholly right by LR height"] = {
+        f"{len(texts[name])} {name}, {frames}": {
+            height: round(float(values.mean()), 3) for height, values in of[f"LR height, {frames}"].items()
+        }
+        for name, of in one.sensitivities.items()
+        for frames in ("one frame", "five frames")
+    }
+    return {
+        "data": f"{tracks} synthetic tracks, seed {seed}, half of them at night or in rain",
+        "figures": figures,
+        "milliseconds": {call: round(value, 1) for call, value in one.milliseconds.items()},
+        "device": f"{one.device}, {cores} cores",
+    }
+
+
+def _rounded(*values: float) -> list[float]:
+    return [round(float(value), 4) for value in values]
+
+
 def _overview(measured: Sequence[Measured]) -> tuple[list[str], list[list[str]]]:
     """A line per weights; what is read in one frame and in five is read as the reader does."""
     calls = list(measured[0].milliseconds)

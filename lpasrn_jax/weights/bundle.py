@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,6 +95,20 @@ def save_bundle(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) 
     write_atomically(weights, content)
     write_atomically(card, text.encode() + b"\n")
     return weights
+
+
+def add_to_card(path: str | os.PathLike, about: Mapping[str, Any]) -> None:
+    """Writes more into the `about` of a bundle's card, over what has the same name; the weights stay as they are.
+
+    Raises:
+      UserError: as `load_bundle`, and for what a card cannot hold.
+    """
+    bundle = load_bundle(path)
+    _, card = _paths(path)
+    fields = json.loads(card.read_bytes())
+    fields["about"] = {**fields["about"], **about}
+    check_card(str(card), bundle.config, fields["about"], bundle.params)
+    write_atomically(card, (json.dumps(fields, indent=2) + "\n").encode())
 
 
 def load_bundle(path: str | os.PathLike) -> Bundle:

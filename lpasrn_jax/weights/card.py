@@ -5,6 +5,7 @@ Weights come from other people, and from disks that fail, so this is checked bef
 
 from __future__ import annotations
 
+import json
 import math
 import reprlib
 from collections.abc import Callable, Collection, Mapping
@@ -97,6 +98,10 @@ PLATES = {
         lambda value: isinstance(value, Mapping) and len(value) <= 26 and all(map(text(1024).holds, (*value, *value.values()))),
     ),
 }
+RESULTS = Rule(  # what `lpasrn results` writes
+    "an object of at most 10000 characters as JSON",
+    lambda value: isinstance(value, Mapping) and _json_length(value) <= 10_000,
+)
 ABOUT = {
     "step": whole(0, 2**60),
     "temperature": Rule(
@@ -106,6 +111,7 @@ ABOUT = {
     "calibrated": YES_OR_NO,  # false where a calibration was tried and failed
     "note": text(10_000),
     "source": text(10_000),
+    "results": RESULTS,
     "unused": items(text(1000), 0, 10_000),
 }
 
@@ -193,6 +199,13 @@ def _is_layout(item: tuple[Any, Any]) -> bool:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _json_length(value: Any) -> float:
+    try:
+        return len(json.dumps(value))
+    except (TypeError, ValueError, RecursionError):
+        return math.inf
 
 
 def _is_number(value: Any) -> bool:

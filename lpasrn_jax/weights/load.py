@@ -28,11 +28,8 @@ def load_weights(path: str | os.PathLike) -> Bundle:
     Raises:
       UserError: if there is nothing of the kind, or it is damaged.
     """
-    if isinstance(path, str) and path in bundled_names():
-        return load_bundle(BUNDLED / path)
-    for candidate in (pathlib.Path(f"{path}.safetensors"), pathlib.Path(path)):
-        if candidate.suffix == ".safetensors" and candidate.is_file():
-            return load_bundle(candidate)
+    if bundle := bundle_path(path):
+        return load_bundle(bundle)
     if not pathlib.Path(path).is_dir():
         names = ", ".join(bundled_names()) or "none"
         raise UserError(f"{path}: no such weights; give a bundled model ({names}), a .safetensors file or a checkpoint's folder")
@@ -47,6 +44,16 @@ def load_weights(path: str | os.PathLike) -> Bundle:
         about["calibrated"] = False
     check_card(str(path), checkpoint.config, about, checkpoint.params)
     return Bundle(checkpoint.params, checkpoint.config, about | _note(checkpoint.step, checkpoint.config))
+
+
+def bundle_path(path: str | os.PathLike) -> pathlib.Path | None:
+    """The `.safetensors` file that `load_weights` reads; None where it looks for a checkpoint."""
+    if isinstance(path, str) and path in bundled_names():
+        return BUNDLED / f"{path}.safetensors"
+    for candidate in (pathlib.Path(f"{path}.safetensors"), pathlib.Path(path)):
+        if candidate.suffix == ".safetensors" and candidate.is_file():
+            return candidate
+    return None
 
 
 def no_improvement(lineage: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import pytest
 from lpasrn_jax.commands import results
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.weights.bundle import save_bundle
+from lpasrn_jax.weights.load import load_weights
 from tests.random_bundle import part, random_bundle
 
 
@@ -28,6 +29,15 @@ def test_the_page_has_every_table(tmp_path, monkeypatch, capsys):
     assert page.count(f"## {path}") == page.count(f"| {path} |") == 1
     for heading in ("HR, crop margin", "HR, rotation", "HR, exposure gain", "LR height, one frame", "LR height, five frames"):
         assert page.count(f"| {heading} |") == 1
+    before = (tmp_path / "mine.safetensors").read_bytes()
+    results.run(flags(tmp_path, "--weights", path, "--to-cards"))
+    assert (tmp_path / "mine.safetensors").read_bytes() == before
+    card = load_weights(path).about["results"]
+    psnr, low, high = card["figures"]["psnr over bicubic"]["sr"]
+    assert low <= psnr <= high
+    assert f"{psnr:+.2f} dB" in page
+    assert {*card["figures"]["tracks wholly right by group"]} == {"Brazilian", "Mercosur", "Scenario-A", "Scenario-B"}
+    assert card["figures"]["plates wholly right by LR height"].keys() == {"2 synthetic, one frame", "2 synthetic, five frames"}
     assert f"wrote {tmp_path / 'page.md'}" in capsys.readouterr().out
 
 

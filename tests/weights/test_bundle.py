@@ -14,7 +14,7 @@ import safetensors.numpy
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import BRAZIL
-from lpasrn_jax.weights.bundle import Bundle, load_bundle, save_bundle
+from lpasrn_jax.weights.bundle import Bundle, add_to_card, load_bundle, save_bundle
 from lpasrn_jax.weights.load import load_weights
 
 
@@ -115,3 +115,15 @@ def test_a_bundled_name_is_the_bundled_model_and_a_path_is_a_file(tmp_path, bund
     assert load_weights("lite").about["note"].startswith("Trained on synthetic plates alone")
     with pytest.raises(UserError, match=r"elsewhere/lite: no such weights"):
         load_weights("elsewhere/lite")
+
+
+def test_more_in_the_card_leaves_the_weights_as_they_are(bundle, tmp_path):
+    path = save_bundle(tmp_path / "a", bundle, half=True)
+    before, content = load_bundle(path), path.read_bytes()
+    add_to_card(path, {"results": {"x": [1, 2]}})
+    after = load_bundle(path)
+    assert path.read_bytes() == content
+    assert after.about == before.about | {"results": {"x": [1, 2]}}
+    with pytest.raises(UserError, match="results"):
+        add_to_card(path, {"results": {"x": "y" * 20_000}})
+    assert load_bundle(path).about == after.about
