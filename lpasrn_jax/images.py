@@ -5,10 +5,11 @@ Outside the networks: uint8 HWC RGB. Inside: float32 NHWC in [-1, 1].
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
+
+from lpasrn_jax.resampling import cubic, resize
 
 
 def to_float(images: UInt8[Array, "b h w c"]) -> Float[Array, "b h w c"]:
@@ -23,5 +24,5 @@ def to_uint8(images: Float[Array, "b h w c"]) -> UInt8[np.ndarray, "b h w c"]:
 
 def bicubic_upscale(images: Float[Array, "b h w c"], scale: int) -> Float[Array, "b rh rw c"]:
     """Images `scale` times as large by bicubic interpolation (Keys 1981, a = -0.5, half-pixel centres), clipped to [-1, 1]."""
-    b, h, w, c = images.shape
-    return jnp.clip(jax.image.resize(images, (b, h * scale, w * scale, c), "cubic"), -1.0, 1.0)
+    _, h, w, _ = images.shape
+    return jnp.clip(resize(images, (h * scale, w * scale), cubic), -1.0, 1.0)

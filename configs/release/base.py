@@ -1,6 +1,4 @@
-"""The weights `base`: larger networks than those of `lite`, for a GPU to train on synthetic tracks alone.
-
-None come with the package yet.
+"""The bundled weights `base`: the generator of `lite` with twice its blocks, and an OCR of four times its parameters.
 
 python scripts/make_tracks.py --out data/letters --tracks 4000 --seed 50 --scenario-b 0
 python scripts/make_tracks.py --out data/pixels --tracks 12000 --seed 51 --scenario-b 0.25
@@ -11,13 +9,14 @@ python scripts/train.py --config configs/release/base.py:pixels --workdir runs/b
 python scripts/train.py --config configs/release/base.py:read_all --workdir runs/base --config.data.root=data/plates
 python scripts/make_tracks.py --out data/heldout --tracks 400 --seed 77 --scenario-b 0.4
 lpasrn export --checkpoint runs/base/read_all/best --calibrate-on data/heldout --half --out base.safetensors
+
 """
 
 from ml_collections import ConfigDict
 
 from configs.release import stages
 
-MODEL = dict(features=64, num_rrdb_blocks=6, growth=32, msca_scales=(0.5, 0.25), fusion_details=2)
+MODEL = dict(features=32, num_rrdb_blocks=6, growth=16, msca_scales=(0.5, 0.25), fusion_details=2)
 OCR = dict(widths=(32, 64, 128, 256), blocks_per_stage=1, transformer_layers=3, heads=8)
 
 

@@ -6,11 +6,11 @@ import functools
 from collections.abc import Callable, Sequence
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from dcnv4_jax.convolution import conv_general_dilated
+from lpasrn_jax.resampling import linear, resize
 
 # A third of LeCun's variance (PyTorch's default): the residual blocks add up, and with the whole of it the last tanh saturates.
 CONV_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
@@ -63,8 +63,7 @@ def max_pool(x: Float[Array, "b h w c"], window: tuple[int, int]) -> Float[Array
 
 def resize_bilinear(x: Float[Array, "b h w c"], height: int, width: int) -> Float[Array, "b height width c"]:
     """Bilinear resize with half-pixel centres, edges repeated, and no antialiasing when it shrinks."""
-    b, _, _, c = x.shape
-    return jax.image.resize(x, (b, height, width, c), "bilinear", antialias=False)
+    return resize(x, (height, width), linear)
 
 
 def rescale_bilinear(x: Float[Array, "b h w c"], scale: float) -> Float[Array, "b new_h new_w c"]:
@@ -73,10 +72,8 @@ def rescale_bilinear(x: Float[Array, "b h w c"], scale: float) -> Float[Array, "
     The size is rounded down, at least 1. `resize_bilinear` to the same size would divide by the ratio of the
     sizes instead, which differs from `scale` where the size was rounded.
     """
-    b, h, w, c = x.shape
-    shape = (b, max(int(h * scale), 1), max(int(w * scale), 1), c)
-    factors = jnp.full(2, scale, jnp.float32)
-    return jax.image.scale_and_translate(x, shape, (1, 2), factors, jnp.zeros(2), "linear", antialias=False)
+    _, h, w, _ = x.shape
+    return resize(x, (max(int(h * scale), 1), max(int(w * scale), 1)), linear, scale=scale)
 
 
 class ShallowFeatures(nn.Module):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from lpasrn_jax.models.blocks import CONV_INIT, StridedConv
+from lpasrn_jax.resampling import linear, resize
 
 THUMBNAIL = (16, 48)  # height, width of what the localisation net looks at, whatever the size of the image
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -41,8 +42,8 @@ class SpatialTransformer(nn.Module):
 
     @nn.compact
     def __call__(self, image: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        b, _, _, c = image.shape
-        x = jax.image.resize(image, (b, *THUMBNAIL, c), "bilinear")
+        b = image.shape[0]
+        x = resize(image, THUMBNAIL, linear, antialias=True)
         for i, width in enumerate((16, 32, 32)):
             x = nn.relu(StridedConv(width, dtype=self.dtype, name=f"conv_{i}")(x))
         x = nn.relu(nn.Dense(64, dtype=self.dtype, kernel_init=CONV_INIT, name="hidden")(x.reshape(b, -1)))
