@@ -7,7 +7,7 @@ export MPLBACKEND
 # What an installation is made of, beside the Python sources, which it reads where they lie; the native library is built by it.
 INSTALLED := pyproject.toml kernels/CMakeLists.txt $(wildcard kernels/native/*)
 
-.PHONY: quickstart results test lint
+.PHONY: quickstart results test lint onnx
 
 quickstart: .venv/installed-train $(QUICK)/tracks/.complete
 	$(BIN)/python scripts/train_progressive.py --stage all --preset quick --workdir $(QUICK) \
@@ -21,6 +21,14 @@ $(QUICK)/tracks/.complete: .venv/installed-train
 
 results: .venv/installed-train
 	$(BIN)/lpasrn results --out docs/results.md
+
+# The environment in which `lpasrn export --out reader.onnx` works.
+onnx: .venv-onnx/installed
+
+.venv-onnx/installed: $(INSTALLED)
+	test -x .venv-onnx/bin/python || $(PYTHON) -m venv .venv-onnx
+	.venv-onnx/bin/python -m pip install --quiet --editable '.[onnx]'
+	touch $@
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile

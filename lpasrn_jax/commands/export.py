@@ -1,7 +1,10 @@
-"""Export a model: lpasrn export --checkpoint runs/a/best --out generator.stablehlo (or plates.safetensors)
+"""Export a model: lpasrn export --checkpoint runs/a/best --out plates.safetensors (or reader.onnx, or generator.stablehlo)
 
 plates.safetensors and plates.json beside it hold the generator and the OCR, and what tells plates from other images, which is
 fitted to that OCR in a minute; lp.load takes them without Orbax or the run's folder.
+reader.onnx takes LR images, float32 [b, height, width, 3] in [-1, 1], any b, and gives the SR images `sr` and the calibrated
+log-probabilities `log_probs` of each slot's characters; ONNX Runtime runs it without JAX (examples/read_onnx.py). Writing it
+needs jax2onnx, in an environment of its own: make onnx.
 generator.stablehlo is a serialised jax.export program: float32 [b, height, width, 3] in [-1, 1] to the same times the scale, any
 b. To run it:
 
@@ -20,7 +23,11 @@ from lpasrn_jax.errors import UserError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_weights_argument(parser)
-    parser.add_argument("--out", required=True, help="the file to write: NAME.safetensors for weights, any other for a program")
+    parser.add_argument(
+        "--out",
+        required=True,
+        help="the file to write: NAME.safetensors for weights, NAME.onnx, or any other for a StableHLO program",
+    )
     parser.add_argument("--note", default="", help="for the card of weights: what they were trained on, what they are not for")
     parser.add_argument(
         "--check-tracks",
@@ -57,6 +64,16 @@ def run(flags: argparse.Namespace) -> None:
 
             reading = with_plate_check(reading, flags.check_tracks)
         print(f"wrote {save_bundle(flags.out, reading, half=flags.half)} and the card beside it")
+        return
+    if flags.out.endswith(".onnx"):
+        from lpasrn_jax.weights.bundle import Calibration
+        from lpasrn_jax.weights.onnx_export import write_onnx
+
+        temperature = (bundle.calibration or Calibration()).temperature
+        differences = write_onnx(flags.out, bundle.model, bundle.params, temperature)
+        print(
+            f"wrote {flags.out}; largest differences from the model: {', '.join(f'{k} {v:.1e}' for k, v in differences.items())}"
+        )
         return
     if "generator" not in bundle.params:
         raise UserError(f"{flags.checkpoint}: holds {', '.join(sorted(bundle.params))}, but no generator to export")
