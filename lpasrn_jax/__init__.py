@@ -2,7 +2,7 @@
 
 import lpasrn_jax as lp
 
-reader = lp.load("lite")
+reader = lp.load()
 print(reader.read("plate.png"))
 """
 

@@ -14,11 +14,12 @@ from typing import Any
 
 from lpasrn_jax.commands.reading_flags import WEIGHTS
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.weights import DEFAULT
 from lpasrn_jax.wording import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", nargs="+", default=["lite"], metavar="WEIGHTS", help=WEIGHTS)
+    parser.add_argument("--checkpoint", nargs="+", default=[DEFAULT], metavar="WEIGHTS", help=WEIGHTS)
     parser.add_argument("--data-root", required=True, help="folder of tracks with HR frames")
     parser.add_argument("--out", help="where the report goes; CHECKPOINT_evaluation if not given")
     parser.add_argument("--split", default="all", help="all, or the part that training left out (val) or used (train)")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from lpasrn_jax.weights import DEFAULT
+
 if TYPE_CHECKING:
     from lpasrn_jax.reading.reader import Reader
 
@@ -30,7 +32,7 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_weights_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", default="lite", metavar="WEIGHTS", help=WEIGHTS)
+    parser.add_argument("--checkpoint", default=DEFAULT, metavar="WEIGHTS", help=WEIGHTS)
 
 
 def _box(text: str) -> list[float]:

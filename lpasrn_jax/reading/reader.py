@@ -25,6 +25,7 @@ from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabiliti
 from lpasrn_jax.reading.region import Region
 from lpasrn_jax.registration import register
 from lpasrn_jax.runtime import enable_compilation_cache
+from lpasrn_jax.weights import DEFAULT
 from lpasrn_jax.weights.bundle import Bundle, Calibration
 from lpasrn_jax.weights.load import bundled_names, load_weights
 from lpasrn_jax.witnesses import AS_IT_IS, ENLARGED, OF_ALL, frame_log_probs, track_log_probs
@@ -314,11 +315,14 @@ class Reader:
             )
 
 
-def load(path: str | os.PathLike, *, device: str | None = None, min_confidence: float = 0.0, cache: bool = True) -> Reader:
-    """The model that comes with the package, `lite`, of a checkpoint, such as `runs/a/best`, or of a bundle, `NAME.safetensors`.
+def load(
+    path: str | os.PathLike = DEFAULT, *, device: str | None = None, min_confidence: float = 0.0, cache: bool = True
+) -> Reader:
+    """The best model that comes with the package, another of them, or the model of a checkpoint or a bundle.
 
     Args:
-      path: `lite`, or the path of a checkpoint or a bundle.
+      path: the name of bundled weights (`lpasrn weights` lists them), a checkpoint's folder, such as `runs/a/best`, or a bundle,
+        `NAME.safetensors`.
       device: `cpu`, `gpu` or another platform of JAX; the fastest that there is if it is not given.
       min_confidence: in [0, 1]; readings below it are marked as rejected.
       cache: keep compiled programs for other processes, see `runtime.enable_compilation_cache`; a cache that the program has set
@@ -328,7 +332,7 @@ def load(path: str | os.PathLike, *, device: str | None = None, min_confidence: 
       UserError: if there is no model at `path`, or it is damaged, or its parameters do not fit its card, before any network is
         built; if this machine has no such device; for an argument of another type.
     """
-    check_kind("path", path, (str, os.PathLike), "'lite', or the path of a checkpoint or a bundle")
+    check_kind("path", path, (str, os.PathLike), "the name of bundled weights, or the path of a checkpoint or a bundle")
     check_kind("device", device, (str, type(None)), "'cpu', 'gpu' or another platform of JAX, or None")
     check_kind("min_confidence", min_confidence, numbers.Real, "a probability in [0, 1]")
     if not 0 <= min_confidence <= 1:

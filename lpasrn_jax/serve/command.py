@@ -12,10 +12,11 @@ import argparse
 import lpasrn_jax as lp
 from lpasrn_jax import runtime
 from lpasrn_jax.serve.server import DEFAULT_PORT, serve
+from lpasrn_jax.weights import DEFAULT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", default="lite", help="a checkpoint, a .safetensors file, or the bundled %(default)s")
+    parser.add_argument("--checkpoint", default=DEFAULT, help="a checkpoint, a .safetensors file, or the bundled %(default)s")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="of 127.0.0.1; 0 takes any that is free (%(default)s)")
     parser.add_argument("--min-confidence", type=float, default=0.2, help="readings below it cannot be read (%(default)s)")
     parser.add_argument("--device", help="cpu or gpu; the fastest there is if not given")

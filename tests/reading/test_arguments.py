@@ -44,7 +44,7 @@ def test_loading(path, options, message):
 
 @pytest.mark.parametrize("path", [None, 3, b"lite", ["lite"]])
 def test_a_path_that_is_none(path):
-    with pytest.raises(UserError, match=f"path: {type(path).__name__} found; expected 'lite', or the path of a checkpoint"):
+    with pytest.raises(UserError, match=f"path: {type(path).__name__} found; expected the name of bundled weights, or the path"):
         lp.load(path)
 
 

@@ -10,6 +10,7 @@ import lpasrn_jax as lp
 from lpasrn_jax.commands.sources import find_sources, source_image
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.synthetic import write_tracks
+from lpasrn_jax.weights import DEFAULT
 from lpasrn_jax.weights.load import BUNDLED, bundled_names, load_weights
 
 REAL_PLATES = pathlib.Path(__file__).parents[3] / "shared/real_plates"
@@ -57,3 +58,8 @@ def test_photographs(lite):
         for reading, row in zip(readings, rows, strict=True)
     ]
     assert np.mean(characters) >= 0.85
+
+
+def test_the_default_is_bundled():
+    assert DEFAULT in bundled_names()
+    assert lp.load().plate_format.layout_names == ("Brazilian", "Mercosur")
