@@ -40,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TRACKS",
         help="a folder of tracks that nothing was trained on, to which the confidence is fitted anew",
     )
+    parser.add_argument(
+        "--mean-with",
+        metavar="WEIGHTS",
+        help="take the mean of the parameters with those that these weights hold, such as of the stage before (arXiv 2109.01903)",
+    )
     parser.add_argument("--half", action="store_true", help="store weights in float16: half the size")
     parser.add_argument("--height", type=int, help="of the images that a program takes; as in training if not given")
     parser.add_argument("--width", type=int)
@@ -48,10 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> None:
     from lpasrn_jax.weights.bundle import save_bundle
-    from lpasrn_jax.weights.export import reading_bundle, write_export
+    from lpasrn_jax.weights.export import mean_of, reading_bundle, write_export
     from lpasrn_jax.weights.load import load_weights
 
     bundle = load_weights(flags.checkpoint)
+    if flags.mean_with:
+        bundle = mean_of(bundle, load_weights(flags.mean_with), flags.mean_with)
     if flags.out.endswith(".safetensors"):
         reading = reading_bundle(bundle, flags.note)
         if flags.calibrate_on:

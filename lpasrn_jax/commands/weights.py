@@ -84,7 +84,7 @@ def _summary(results: dict[str, Any]) -> str:
     """The line of a card's results that helps to choose."""
     figures = results["figures"]
     (hr, *_), read = figures["plates wholly right, one image by the OCR"]["hr"], figures["plates wholly right, as read"]
-    right = ", ".join(f"{value:.0%} of {name.removesuffix(' of a track')} frames" for name, value in read.items())
+    right = ", ".join(f"{value:.0%} from {counted(int(name.split()[0]), 'frame')}" for name, value in read.items())
     times = ", ".join(f"{call} {value:.0f} ms" for call, value in results["milliseconds"].items())
     return f"reads {hr:.0%} of HR, {right} ({results['data']}); {times} ({results['device']})"
 

@@ -1,3 +1,3 @@
 """Weights, in every form that they travel in."""
 
-DEFAULT = "lite"  # the bundled weights that are taken where none are named
+DEFAULT = "base"  # the bundled weights that are taken where none are named

@@ -3,6 +3,7 @@ package."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import numpy as np
 from jax import export
 
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.models.params import check_params
 from lpasrn_jax.models.plate_model import Params, PlateModel
 from lpasrn_jax.weights.bundle import Bundle, Calibration, write_atomically
 
@@ -39,6 +41,29 @@ def reading_bundle(bundle: Bundle, note: str) -> Bundle:
     config["data"] = {"lr_size": list(bundle.model.lr_size)}
     about = {name: bundle.about[name] for name in ("step", "calibrated", *Calibration._fields) if name in bundle.about}
     return Bundle(params, config, about | {"note": note or bundle.about.get("note", "")})
+
+
+def mean_of(bundle: Bundle, other: Bundle, name: str) -> Bundle:
+    """A model half-way between two, of whose networks one comes from the other by further training.
+
+    What was learned last often costs some of what was known before, and the mean keeps more of both than either
+    (Wortsman et al. 2022, arXiv 2109.01903).
+
+    Args:
+      bundle: whose card and other networks stay as they are.
+      other: some of the same networks, the rest is ignored.
+      name: of the other, for messages.
+
+    Raises:
+      UserError: where they share no network, or a network is of another size.
+    """
+    shared = bundle.params.keys() & other.params.keys()
+    if not shared:
+        raise UserError(f"--mean-with={name}: holds {', '.join(sorted(other.params))}, of which the model has none")
+    for network in shared:
+        check_params(f"--mean-with={name}", {network: bundle.params[network]}, {network: other.params[network]})
+    means = {network: jax.tree.map(lambda a, b: (a + b) / 2, bundle.params[network], other.params[network]) for network in shared}
+    return dataclasses.replace(bundle, params=bundle.params | means)
 
 
 def export_generator(model: PlateModel, params: Params, size: tuple[int, int], platforms: Sequence[str]) -> export.Exported:

@@ -82,3 +82,24 @@ def test_without_a_network_that_reads_nothing_is_exported():
     assert export.reading_bundle(part(whole, "ocr"), "").params.keys() == {"ocr"}
     with pytest.raises(UserError, match="holds embedder, but no generator or OCR"):
         export.reading_bundle(Bundle({"embedder": {}}, whole.config, {}), "")
+
+
+def test_the_mean_of_two_stages_keeps_the_other_networks():
+    bundle = random_bundle()
+    other = part(
+        Bundle({name: jax.tree.map(lambda leaf: leaf + 2, tree) for name, tree in bundle.params.items()}, bundle.config, {}),
+        "ocr",
+    )
+    mean = export.mean_of(bundle, other, "before")
+    jax.tree.map(lambda m, leaf: np.testing.assert_allclose(m, leaf + 1, atol=1e-6), mean.params["ocr"], bundle.params["ocr"])
+    assert mean.params["generator"] is bundle.params["generator"]
+    assert mean.about == bundle.about
+
+
+def test_weights_of_another_size_have_no_mean():
+    bundle = random_bundle()
+    ocr = {**bundle.params["ocr"], "more": np.zeros(3)}
+    with pytest.raises(UserError, match="--mean-with=x: parameters that do not fit the model: ocr/more is unknown"):
+        export.mean_of(bundle, Bundle({"ocr": ocr}, bundle.config, {}), "x")
+    with pytest.raises(UserError, match="--mean-with=x: holds embedder, of which the model has none"):
+        export.mean_of(bundle, Bundle({"embedder": {}}, bundle.config, {}), "x")

@@ -3,7 +3,6 @@
 import csv
 import pathlib
 
-import numpy as np
 import pytest
 
 import lpasrn_jax as lp
@@ -16,48 +15,54 @@ from lpasrn_jax.weights.load import BUNDLED, bundled_names, load_weights
 REAL_PLATES = pathlib.Path(__file__).parents[3] / "shared/real_plates"
 
 
+# Of 24 synthetic tracks and of the 57 photographs, how many are read wholly right at least: two less than were when they came.
+LEAST = {"lite": (12, 53), "base": (12, 54)}
+
+
+@pytest.fixture(scope="module", params=bundled_names())
+def name(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def lite():
-    return lp.load("lite", device="cpu")
+def reader(name):
+    return lp.load(name, device="cpu")
 
 
-def test_the_card_tells_what_a_user_should_know():
-    bundle = load_weights("lite")
+def test_the_card_tells_what_a_user_should_know(name):
+    bundle = load_weights(name)
     assert bundle.params.keys() >= {"generator", "fusion", "ocr"}
     assert bundle.calibration is not None
     assert "synthetic plates" in bundle.about["note"]
-    assert "root" not in (BUNDLED / "lite.json").read_text()
+    assert bundle.about["results"]["figures"]["psnr over bicubic"]["fused"][1] > 1
+    assert "root" not in (BUNDLED / f"{name}.json").read_text()
 
 
-@pytest.mark.parametrize("name", bundled_names())
 def test_bundled_weights_fit_their_cards(name):
     """`load` need not look again."""
     bundle = load_weights(name)
     bundle.model.check(name, bundle.params, bundle.model.plate_format)
 
 
-def test_drawn_tracks(lite, tmp_path):
+def test_synthetic_tracks(name, reader, tmp_path):
     """Of a seed of its own: 24 tracks, by day, at night and in rain, harder than those that these weights learned from."""
     plans = {plan.folder: plan for plan in write_tracks(tmp_path / "tracks", 24, seed=2024)}
     sources = find_sources(tmp_path / "tracks", BRAZIL).plates
     assert len(sources) == 24
     right = []
     for source in sources:
-        frames = [source_image(image, lite.lr_size) for image in source.images.values()]
-        right.append(lite.read_track(frames).text == plans[source.name].text)
-    assert np.mean(right) >= 0.3
+        frames = [source_image(image, reader.lr_size) for image in source.images.values()]
+        right.append(reader.read_track(frames).text == plans[source.name].text)
+    assert sum(right) >= LEAST[name][0]
 
 
 @pytest.mark.skipif(not REAL_PLATES.is_dir(), reason="no photographs beside the checkout: shared/real_plates")
-def test_photographs(lite):
+def test_photographs(name, reader):
     with open(REAL_PLATES / "labels.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    readings = lite.read_many([REAL_PLATES / row["file"] for row in rows])
-    characters = [
-        [a == b for a, b in zip(reading.text, row["plate_text"], strict=True)]
-        for reading, row in zip(readings, rows, strict=True)
-    ]
-    assert np.mean(characters) >= 0.85
+    readings = reader.read_many([REAL_PLATES / row["file"] for row in rows])
+    right = [reading.text == row["plate_text"] for reading, row in zip(readings, rows, strict=True)]
+    assert sum(right) >= LEAST[name][1]
 
 
 def test_the_default_is_bundled():
