@@ -219,7 +219,7 @@ class Reader:
             raise UserError("frames: none found; expected at least one image of the plate")
         log_probs, plate_log_odds = self._programs.read(plates.fitted)
         if small := [*plates.small]:
-            log_probs[small] = self._small_log_probs(log_probs[small], [*plates.small.values()])
+            log_probs[small] = _both_log_probs(log_probs[small], self._generated_log_probs([*plates.small.values()]))
         return judged(self._reading(log_probs, masks, fusion), plates.track_reason(plate_log_odds))
 
     def evidence(
@@ -246,9 +246,8 @@ class Reader:
             )
         as_it_is, plate_log_odds = self._programs.read(plates.fitted)
         small, lr = [*plates.small], [*plates.small.values()]
-        generated = self._of_all(lr)[None] if self._merges(lr) else self._programs.read_enlarged(lr)
-        both = as_it_is.copy()
-        both[small] = self._small_log_probs(as_it_is[small], lr)
+        generated, both = self._generated_log_probs(lr), as_it_is.copy()
+        both[small] = _both_log_probs(as_it_is[small], generated)
         return Evidence(
             judged(self._reading(both, masks, "log_probs"), plates.track_reason(plate_log_odds)),
             self._reading(as_it_is, masks, "log_probs"),
@@ -256,19 +255,11 @@ class Reader:
             total_variation(*(slot_probabilities(one, masks, self._calibration) for one in (both, as_it_is))),
         )
 
-    def _small_log_probs(self, as_it_is: Float[np.ndarray, "f k v"], lr: Sequence[RGB]) -> Float[np.ndarray, "f k v"]:
-        """What the OCR says about the frames of a track, from what it says about them as they are."""
-        if self._merges(lr):
-            of_all = np.broadcast_to(self._of_all(lr), as_it_is.shape)
-            return track_log_probs({AS_IT_IS: as_it_is, OF_ALL: of_all}, len(lr))[0]
-        return frame_log_probs({AS_IT_IS: as_it_is, ENLARGED: self._programs.read_enlarged(lr)})
-
-    def _merges(self, lr: Sequence[RGB]) -> bool:
-        """Whether frames of LR size are read in the one image that is made of them, not each in its own."""
-        return self.fuses and len(lr) > 1
-
-    def _of_all(self, lr: Sequence[RGB]) -> Float[np.ndarray, "k v"]:
-        return self._programs.read_track(register(np.stack(lr)))
+    def _generated_log_probs(self, lr: Sequence[RGB]) -> Float[np.ndarray, "n k v"]:
+        """What the OCR says about the generator's images: the one that it makes of all frames, else that of each frame."""
+        if self.fuses and len(lr) > 1:
+            return self._programs.read_track(register(np.stack(lr)))[None]
+        return self._programs.read_enlarged(lr)
 
     def shape_reason(self, image: RGB) -> str:
         """Why an image has not the size and shape of one that a plate fills; empty where it may."""
@@ -313,6 +304,13 @@ class Reader:
                 f"{purpose}: these weights have no {network}, only {', '.join(self._model.networks)}; "
                 f"load weights with one, such as the checkpoint of {LATER[network]}"
             )
+
+
+def _both_log_probs(as_it_is: Float[np.ndarray, "f k v"], generated: Float[np.ndarray, "n k v"]) -> Float[np.ndarray, "f k v"]:
+    """What the frames of a track are read by, from what the OCR says about them as they are and about the generator's images."""
+    if len(generated) < len(as_it_is):
+        return track_log_probs({AS_IT_IS: as_it_is, OF_ALL: np.broadcast_to(generated, as_it_is.shape)}, len(as_it_is))[0]
+    return frame_log_probs({AS_IT_IS: as_it_is, ENLARGED: generated})
 
 
 def load(
