@@ -10,17 +10,7 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.frames import frame_array
 from lpasrn_jax.registration import register
 from lpasrn_jax.weights.bundle import save_bundle
-from tests.random_bundle import part, random_bundle, track_bundle
-
-
-@pytest.fixture(scope="module")
-def bundle():
-    return track_bundle()
-
-
-@pytest.fixture(scope="module")
-def reader(bundle, tmp_path_factory):
-    return lp.load(save_bundle(tmp_path_factory.mktemp("weights") / "track", bundle), device="cpu")
+from tests.random_bundle import part, random_bundle
 
 
 @pytest.fixture

@@ -12,17 +12,7 @@ from lpasrn_jax.frames import frame_array
 from lpasrn_jax.reading.evidence import total_variation
 from lpasrn_jax.reading.reading import slot_probabilities
 from lpasrn_jax.weights.bundle import Calibration, save_bundle
-from tests.random_bundle import part, track_bundle
-
-
-@pytest.fixture(scope="module")
-def bundle():
-    return track_bundle()
-
-
-@pytest.fixture(scope="module")
-def reader(bundle, tmp_path_factory):
-    return lp.load(save_bundle(tmp_path_factory.mktemp("weights") / "track", bundle), device="cpu")
+from tests.random_bundle import part
 
 
 @pytest.fixture
