@@ -1,4 +1,4 @@
-"""Judge a checkpoint: python scripts/evaluate.py --checkpoint runs/a/best --data-root data/val
+"""Evaluate a checkpoint: python scripts/evaluate.py --checkpoint runs/a/best --data-root data/val
 
 The command `lpasrn evaluate`, for those who work in a checkout; --help explains it.
 """

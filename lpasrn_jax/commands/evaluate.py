@@ -1,4 +1,4 @@
-"""Judge weights on labelled tracks: lpasrn evaluate --checkpoint runs/a/best --data-root data/val
+"""Evaluate weights on labelled tracks: lpasrn evaluate --checkpoint runs/a/best --data-root data/val
 
 Writes metrics.json, report.md and pictures into --out, by default CHECKPOINT_evaluation; main.csv and main.tex hold its main
 table. Of several checkpoints, such as runs of one recipe with different seeds, each has a folder there, and runs.md (runs.json,

@@ -34,7 +34,7 @@ COMMANDS = {
     "read": Command("lpasrn_jax.commands.read", "read plates in images, tracks and videos"),
     "enhance": Command("lpasrn_jax.commands.enhance", "write enhanced images and what is read in them"),
     "serve": Command("lpasrn_jax.serve.command", "a local web page that enhances and reads", "serve"),
-    "evaluate": Command("lpasrn_jax.commands.evaluate", "judge weights on labelled tracks", "train"),
+    "evaluate": Command("lpasrn_jax.commands.evaluate", "evaluate weights on labelled tracks", "train"),
     "results": Command("lpasrn_jax.commands.results", "measure the bundled weights, or your own, and write the page", "train"),
     "export": Command("lpasrn_jax.commands.export", "weights or a program in one file"),
     "convert": Command("lpasrn_jax.commands.convert", "weights of the PyTorch original"),

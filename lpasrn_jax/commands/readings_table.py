@@ -41,9 +41,9 @@ class ReadingsTable:
     def add(self, name: str, reading: Reading) -> None:
         """Write the line of a plate."""
         text, layout = csv_cell(reading.text), csv_cell(reading.layout)
-        judged = [f"{reading.confidence:.6f}", int(reading.rejected), int(reading.is_plate)]
+        verdict = [f"{reading.confidence:.6f}", int(reading.rejected), int(reading.is_plate)]
         probabilities = (f"{probability:.6f}" for _, probability in reading.slots)
-        self._write([csv_cell(name), text, *judged, layout, reading.frames, *probabilities])
+        self._write([csv_cell(name), text, *verdict, layout, reading.frames, *probabilities])
 
     def _write(self, row: Sequence[Any]) -> None:
         line, end = io.StringIO(), self._file.tell()

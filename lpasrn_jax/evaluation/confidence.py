@@ -22,12 +22,12 @@ Texts = Int[np.ndarray, "m k"]
 Masks = Bool[np.ndarray, "l k v"]
 
 
-class Readings(NamedTuple):
-    """What was read from m groups of frames, each of one track.
+class GroupReadings(NamedTuple):
+    """The texts read from m groups of frames, each group from one track.
 
     log_probs: slot log-probabilities of each group's frames.
-    classes: the text that they say together, by summed log-probabilities.
-    right: whether it is the true one.
+    classes: the text by summed log-probabilities, as class indices.
+    right: whether it is the true text.
     """
 
     log_probs: Float[np.ndarray, "m f k v"]
@@ -35,19 +35,19 @@ class Readings(NamedTuple):
     right: Bool[np.ndarray, " m"]
 
 
-def read_groups(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> Readings:
-    """Readings from f frames each.
+def read_groups(log_probs: LogProbs, text: Texts, layout_masks: Masks) -> GroupReadings:
+    """One reading per group of f frames.
 
     Args:
       log_probs: slot log-probabilities of all frames of each group.
       text: of the groups, as class indices.
     """
     classes = fuse("log_probs", log_probs, layout_masks).classes
-    return Readings(log_probs, classes, (classes == text).all(axis=-1))
+    return GroupReadings(log_probs, classes, (classes == text).all(axis=-1))
 
 
-def confidence(readings: Readings, layout_masks: Masks, calibration: Calibration) -> Float[np.ndarray, " m"]:
-    """The probability of each text that was read."""
+def confidence(readings: GroupReadings, layout_masks: Masks, calibration: Calibration) -> Float[np.ndarray, " m"]:
+    """The calibrated probability of each group's text."""
     probabilities = slot_probabilities(readings.log_probs, layout_masks, calibration)
     return np.take_along_axis(probabilities, readings.classes[..., None], axis=-1)[..., 0].prod(axis=-1)
 
@@ -71,7 +71,7 @@ def fit_calibration(
       are right or all are wrong. Correlation 0, frames that err independently, is an end and a finding.
     """
 
-    def loss(readings: Readings, calibration: Calibration) -> float:
+    def loss(readings: GroupReadings, calibration: Calibration) -> float:
         sure = confidence(readings, layout_masks, calibration)
         return -float(np.log(np.where(readings.right, sure, 1 - sure).clip(1 - SURE, SURE)).mean())
 

@@ -1,4 +1,4 @@
-"""How good a checkpoint's images are on a set of tracks, and how well they are read."""
+"""Evaluation of a checkpoint on a set of tracks: image quality and reading accuracy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.evaluation import comparison, exports, report, strangers, summary
 from lpasrn_jax.evaluation.comparison import METRICS_FILE
-from lpasrn_jax.evaluation.judge import Judge
+from lpasrn_jax.evaluation.evaluator import Evaluator
 from lpasrn_jax.weights.bundle import Bundle
 from lpasrn_jax.weights.load import load_weights
 
@@ -32,10 +32,10 @@ def evaluate(
     against: str = "",
     with_strangers: bool = False,
 ) -> dict:
-    """Judge a checkpoint on the tracks below a folder.
+    """Evaluate a checkpoint on the tracks below a folder.
 
-    With a generator, SR is judged beside bicubic; with an OCR, the text that it reads in these and in HR. What is written into
-    `out`: metrics.json, report.md and its pictures; main.csv and main.tex, the main table; frames.npz, each frame's values.
+    With a generator, SR is compared with bicubic; with an OCR, the texts read in these and in HR are scored. Writes into `out`
+    metrics.json, report.md and its pictures; main.csv and main.tex, the main table; frames.npz, each frame's values.
 
     Args:
       checkpoint: a checkpoint, such as `runs/a/best`, or a bundle, such as `plates.safetensors`.
@@ -43,11 +43,11 @@ def evaluate(
       out: folder, made if it is new.
       split: `all` tracks, or the part that training on this root keeps for validation (`val`) or learns from (`train`).
       tfds_dir: where the prepared set goes; empty for a folder in `out`.
-      baseline: weights with an OCR that was trained to read bicubic images, as `configs/ocr_on_lr.py` does; it reads them beside
-        the checkpoint's own. Empty for none.
+      baseline: weights with an OCR that was trained on bicubic images, as `configs/ocr_on_lr.py` does; they are read by both
+        OCRs. Empty for none.
       against: the metrics.json of another evaluation, for the report to compare with: of the same images frame by frame. Empty
         for none.
-      with_strangers: have the images read by RapidOCR and Tesseract too, as far as they are installed.
+      with_strangers: whether RapidOCR and Tesseract read the images too, as far as they are installed.
 
     Returns:
       The content of metrics.json.
@@ -60,13 +60,13 @@ def evaluate(
     bundle = _weights(checkpoint)
     other = comparison.read_other(against) if against else None
     reader = tracks_reader(bundle, data_root, split, tfds_dir or f"{out}/prepared")
-    judge = Judge(bundle)
-    judged = judge.frames(reader)
-    if baseline and judged.slots:
-        judged.slots["baseline"] = _baseline_slots(baseline, bundle, reader)
-    read = summary.slot_texts(judged, reader.plate_format)
-    values = summary.frame_values(judged, read, reader.plate_format)
-    plates = [reader.plate_format.decode(text) for text in judged.text]
+    evaluator = Evaluator(bundle)
+    results = evaluator.frame_results(reader)
+    if baseline and results.slots:
+        results.slots["baseline"] = _baseline_slots(baseline, bundle, reader)
+    read = summary.slot_texts(results, reader.plate_format)
+    values = summary.frame_values(results, read, reader.plate_format)
+    plates = [reader.plate_format.decode(text) for text in results.text]
     found = {
         "checkpoint": str(checkpoint),
         "step": bundle.about.get("step"),
@@ -78,14 +78,14 @@ def evaluate(
         "images": comparison.images_digest(reader),
         "tracks": len(reader.source),
         "frames": pipeline.num_examples(reader),
-        **summary.summarize(judged, read, values, reader.plate_format, reader.scenarios, bundle.calibration),
+        **summary.summarize(results, read, values, reader.plate_format, reader.scenarios, bundle.calibration),
     }
     if read:
         found["calibration_failed"] = bundle.about.get("calibrated") is False
         found["calibration_plates"] = calibration_plates(bundle.config["data"], data_root, split)
     if with_strangers:
-        found["strangers"] = strangers.judge_images(judge, reader, judged)
-    rows = report.rows_to_show(judged, read)
+        found["strangers"] = strangers.strangers_metrics(evaluator, reader, results)
+    rows = report.rows_to_show(results, read)
     folder = pathlib.Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def evaluate(
         (folder / "main.tex").write_text(exports.main_latex(found))
         comparison.save_frames(folder, values, plates)
         compared = report.Compared(other.metrics, comparison.paired_intervals(values, plates, other)) if other else None
-        report.write_report(folder, found, judged, read, rows, judge.pictures(reader, rows), reader.plate_format, compared)
+        report.write_report(folder, found, results, read, rows, evaluator.pictures(reader, rows), reader.plate_format, compared)
     except OSError as error:
         raise UserError(f"--out={out}: cannot be written ({error.strerror}); choose a folder that can") from error
     return found
@@ -109,7 +109,7 @@ def _weights(checkpoint: str) -> Bundle:
 
 
 def _baseline_slots(path: str, bundle: Bundle, reader: pipeline.FramePairReader) -> Float[np.ndarray, "n k v"]:
-    """What another OCR reads in the bicubic images."""
+    """Slot log-probabilities of another OCR on the bicubic images."""
     other = load_weights(path)
     if "ocr" not in other.params:
         raise UserError(f"--baseline={path}: holds {', '.join(sorted(other.params))}; give weights with an ocr")
@@ -118,12 +118,12 @@ def _baseline_slots(path: str, bundle: Bundle, reader: pipeline.FramePairReader)
             f"--baseline={path}: of other plates or another image size than --checkpoint; train it with the same config"
         )
     ocr = Bundle({"ocr": other.params["ocr"]}, other.config, other.about)
-    return Judge(ocr).frames(reader).slots["bicubic"]
+    return Evaluator(ocr).frame_results(reader).slots["bicubic"]
 
 
 def calibration_plates(data: Mapping[str, Any], data_root: str, split: str) -> str:
-    """Whether the plates that a calibration was fitted on, training's validation split, are `judged`, or `other` ones than those
-    are; `unknown` if the weights don't tell where they were, or it is no longer there."""
+    """Whether the plates that the calibration was fitted on, training's validation split, are among those evaluated: `judged` if
+    so, else `other`; `unknown` if the weights don't say where they were, or they are no longer there."""
     root = data.get("root")
     if not isinstance(root, str) or not pathlib.Path(root).is_dir():
         return "unknown"
@@ -132,7 +132,7 @@ def calibration_plates(data: Mapping[str, Any], data_root: str, split: str) -> s
 
 
 def tracks_reader(bundle: Bundle, data_root: str, split: str, tfds_dir: str) -> pipeline.FramePairReader:
-    """What a checkpoint is judged on: whole tracks where it merges them; arguments and errors are those of `evaluate`."""
+    """The reader of the tracks to evaluate on: whole tracks if the model fuses them; arguments and errors as for `evaluate`."""
     model, data = bundle.model, bundle.config["data"]
     if "val_split" not in data and split != "all":
         raise UserError(f"--split={split}: these weights were not trained here and have no split; take --split=all")

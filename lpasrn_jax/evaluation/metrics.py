@@ -1,4 +1,4 @@
-"""What is judged, and the figures that judge it; each is one value per example."""
+"""Per-example metrics of images and of the texts read in them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from lpasrn_jax.data.pipeline import FRAMES
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.evaluation.confidence import fit_calibration
 from lpasrn_jax.evaluation.evaluate import tracks_reader
-from lpasrn_jax.evaluation.judge import Judge
+from lpasrn_jax.evaluation.evaluator import Evaluator
 from lpasrn_jax.weights.bundle import Bundle
 
 MARGINS = (0.0, 0.2)  # around plates whose corners are known, as people and detectors leave them
@@ -30,10 +30,10 @@ def recalibrated(bundle: Bundle, data_root: str, tfds_dir: str) -> Bundle:
     if "ocr" not in bundle.params:
         raise UserError(f"calibration: these weights have no ocr, only {', '.join(sorted(bundle.params))}")
     reader = dataclasses.replace(tracks_reader(bundle, data_root, "all", tfds_dir), crop_margins=MARGINS)
-    judged = Judge(bundle).frames(reader)
-    slots = {kind: judged.slots[kind] for kind in witnesses.kinds(judged.slots, witnesses.AS_IT_IS)}
+    results = Evaluator(bundle).frame_results(reader)
+    slots = {kind: results.slots[kind] for kind in witnesses.kinds(results.slots, witnesses.AS_IT_IS)}
     looks = witnesses.frame_log_probs(slots), witnesses.track_log_probs(slots, FRAMES)
-    found = fit_calibration(*looks, judged.text, reader.plate_format.layout_masks())
+    found = fit_calibration(*looks, results.text, reader.plate_format.layout_masks())
     if found is None:
         raise UserError(f"calibration: none fits the readings of {data_root}; give more tracks, some of which are hard to read")
     about = {name: value for name, value in bundle.about.items() if name != "calibrated"}

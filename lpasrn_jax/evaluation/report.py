@@ -12,7 +12,7 @@ from PIL import Image
 
 from lpasrn_jax.evaluation import answers, diagrams, tables, texts
 from lpasrn_jax.evaluation.comparison import same_images
-from lpasrn_jax.evaluation.judge import Images, Judged
+from lpasrn_jax.evaluation.evaluator import FrameResults, Images
 from lpasrn_jax.evaluation.summary import main_kind
 from lpasrn_jax.pictures import confusion_picture, image_grid
 from lpasrn_jax.plates import PlateFormat
@@ -80,7 +80,7 @@ class Compared(NamedTuple):
 def write_report(
     folder: pathlib.Path,
     found: Mapping[str, Any],
-    judged: Judged,
+    results: FrameResults,
     read: Mapping[str, Int[np.ndarray, "n k"]],
     rows: Int[np.ndarray, " r"],
     images: Images,
@@ -91,14 +91,14 @@ def write_report(
 
     Args:
       found: the content of metrics.json.
-      judged: every frame.
+      results: per frame.
       read: the texts of all frames by kind; nothing without an OCR.
       rows: the frames whose pictures are shown.
       images: of these frames, in [-1, 1], by kind: `lr`, `bicubic`, `sr`, `hr`.
       other: the evaluation to compare with.
     """
     titles = {"lr": "LR", **{kind: title for kind, title in tables.TITLES.items() if kind in images}}
-    truth = [plate_format.decode(text) for text in judged.text[rows]]
+    truth = [plate_format.decode(text) for text in results.text[rows]]
     captions = {titles[kind]: [plate_format.decode(text) for text in read[kind][rows]] for kind in titles if kind in read}
     if captions:
         titles["lr"] = "LR, true text"
@@ -106,7 +106,7 @@ def write_report(
     grid = image_grid({title: images[kind] for kind, title in titles.items()}, captions=captions, truth=truth)
     Image.fromarray(grid).save(folder / PICTURE)
     if read:
-        counts = texts.confusion_counts(judged.text, read[main_kind(list(read))], len(plate_format.labels))
+        counts = texts.confusion_counts(results.text, read[main_kind(list(read))], len(plate_format.labels))
         Image.fromarray(confusion_picture(counts, plate_format.labels)).save(folder / CONFUSION)
         diagrams.write_reliability(folder / RELIABILITY, found["confidence"], list(found["confidence"]))
     (folder / "report.md").write_text(report_text(found, slots=plate_format.length, rows=len(rows), other=other))
@@ -131,12 +131,12 @@ def report_text(found: Mapping[str, Any], *, slots: int, rows: int, other: Compa
     return "\n\n".join([*parts, "## Pictures", *_pictures_part(found, rows)]) + "\n"
 
 
-def rows_to_show(judged: Judged, read: Mapping[str, Int[np.ndarray, "n k"]]) -> Int[np.ndarray, " r"]:
+def rows_to_show(results: FrameResults, read: Mapping[str, Int[np.ndarray, "n k"]]) -> Int[np.ndarray, " r"]:
     """The frames that the picture shows, from the largest gain in PSNR to the smallest; without SR, by what bicubic shows."""
-    psnr = judged.scores["psnr"]
+    psnr = results.scores["psnr"]
     if "sr" in psnr:
         return rows_by_gain(psnr["sr"] - psnr["bicubic"], ROWS)
-    return rows_by_gain(texts.characters_right(read["bicubic"], judged.text), ROWS)
+    return rows_by_gain(texts.characters_right(read["bicubic"], results.text), ROWS)
 
 
 def rows_by_gain(gain: Float[np.ndarray, " n"], count: int) -> Int[np.ndarray, " r"]:

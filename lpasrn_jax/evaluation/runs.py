@@ -24,7 +24,7 @@ def over_runs(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
       found: the content of each run's metrics.json, at least two.
 
     Raises:
-      UserError: for runs that were judged on different images.
+      UserError: for runs that were evaluated on different images.
     """
     first = found[0]
     for other in found[1:]:

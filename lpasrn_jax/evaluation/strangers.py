@@ -1,4 +1,4 @@
-"""Strangers: readers that nobody here trained, as judges of images. A network can write for its own OCR, and not for them.
+"""Strangers: readers that nobody here trained, applied to the images. A generator can learn to please its own OCR, but not them.
 
 RapidOCR's recogniser (https://github.com/RapidAI/RapidOCR) and Tesseract (https://github.com/tesseract-ocr/tesseract). The extra
 `strangers` installs the Python packages; the program `tesseract` comes from the system.
@@ -18,7 +18,7 @@ from PIL import Image
 from lpasrn_jax import images
 from lpasrn_jax.data import pipeline
 from lpasrn_jax.evaluation import aggregate
-from lpasrn_jax.evaluation.judge import BATCH_SIZE, Judge, Judged
+from lpasrn_jax.evaluation.evaluator import BATCH_SIZE, Evaluator, FrameResults
 from lpasrn_jax.evaluation.texts import edit_accuracy
 from lpasrn_jax.plates import DIGIT, LETTER
 
@@ -116,14 +116,14 @@ def map_look_alikes(text: str, pattern: str) -> str:
 
 
 def read_first_frames(
-    judge: Judge, reader: pipeline.FramePairReader, strangers: Mapping[str, Stranger]
+    evaluator: Evaluator, reader: pipeline.FramePairReader, strangers: Mapping[str, Stranger]
 ) -> dict[str, dict[str, list[str]]]:
     """What strangers read in the first frame of every track, as `texts[stranger][kind of image]`; five frames are much alike."""
     alphabet = reader.plate_format.alphabet
     texts: dict[str, dict[str, list[str]]] = {name: {} for name in strangers}
     firsts = range(0, pipeline.num_examples(reader), pipeline.FRAMES)
     for start in range(0, len(firsts), BATCH_SIZE):
-        made = judge.pictures(reader, firsts[start : start + BATCH_SIZE])
+        made = evaluator.pictures(reader, firsts[start : start + BATCH_SIZE])
         for kind in made.keys() - {"lr"}:
             batch = images.to_uint8(made[kind])
             for name, stranger in strangers.items():
@@ -148,20 +148,20 @@ def scores(texts: Mapping[str, Sequence[str]], truth: Sequence[str], patterns: S
     return {"edit_acc": edits, "word_acc": right(texts), "word_acc_mapped": right(mapped)}
 
 
-def judge_images(judge: Judge, reader: pipeline.FramePairReader, judged: Judged) -> dict[str, Any]:
-    """What metrics.json says of the strangers, by their names: `version`, figures and `intervals`, or why one is `left_out`.
+def strangers_metrics(evaluator: Evaluator, reader: pipeline.FramePairReader, results: FrameResults) -> dict[str, Any]:
+    """The section `strangers` of metrics.json, by name: `version`, metrics and `intervals`, or why one is `left_out`.
 
     Args:
-      judge: makes the images.
-      reader: the set.
-      judged: of the same set.
+      evaluator: makes the images.
+      reader: of the tracks.
+      results: per frame of the same tracks.
     """
     opened, left_out = open_strangers()
     plate_format = reader.plate_format
-    truth = [plate_format.decode(text) for text in judged.text[:: pipeline.FRAMES]]
-    patterns = [plate_format.layouts[i][1] for i in judged.layout[:: pipeline.FRAMES]]
+    truth = [plate_format.decode(text) for text in results.text[:: pipeline.FRAMES]]
+    patterns = [plate_format.layouts[i][1] for i in results.layout[:: pipeline.FRAMES]]
     found: dict[str, Any] = {}
-    for name, texts in read_first_frames(judge, reader, opened).items():
+    for name, texts in read_first_frames(evaluator, reader, opened).items():
         values = scores(texts, truth, patterns)
         found[name] = {
             "version": opened[name].version,

@@ -13,8 +13,8 @@ from lpasrn_jax import witnesses
 from lpasrn_jax.data.tracks import FRAMES
 from lpasrn_jax.evaluation import aggregate, calibration, texts
 from lpasrn_jax.evaluation.aggregate import KINDS, Values
-from lpasrn_jax.evaluation.confidence import Readings, confidence, read_groups
-from lpasrn_jax.evaluation.judge import Judged
+from lpasrn_jax.evaluation.confidence import GroupReadings, confidence, read_groups
+from lpasrn_jax.evaluation.evaluator import FrameResults
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.fusion import FUSIONS, fuse
 from lpasrn_jax.weights.bundle import Calibration
@@ -30,14 +30,14 @@ def main_kind(kinds: Sequence[str]) -> str:
     return "sr" if "sr" in kinds else "hr"
 
 
-def slot_texts(judged: Judged, plate_format: PlateFormat) -> dict[str, Int[np.ndarray, "n k"]]:
+def slot_texts(results: FrameResults, plate_format: PlateFormat) -> dict[str, Int[np.ndarray, "n k"]]:
     """What the slot head reads in each kind of image; the layout is found out."""
     masks = plate_format.layout_masks()
-    return {kind: fuse("log_probs", slots[:, None], masks).classes for kind, slots in judged.slots.items()}
+    return {kind: fuse("log_probs", slots[:, None], masks).classes for kind, slots in results.slots.items()}
 
 
 def summarize(
-    judged: Judged,
+    results: FrameResults,
     read: Mapping[str, Int[np.ndarray, "n k"]],
     values: Values,
     plate_format: PlateFormat,
@@ -47,63 +47,63 @@ def summarize(
     """All figures by name, ready for JSON.
 
     Args:
-      judged: every frame, five a track.
-      read: its texts by kind of image, as `slot_texts` gives them; empty without an OCR.
+      results: per frame, five frames per track.
+      read: the texts by kind of image, as `slot_texts` gives them; empty without an OCR.
       values: of the frames, as `frame_values` gives them.
-      scenarios: the names behind `judged.scenario`.
-      calibrated: the calibration of the weights; None to judge the network's own probabilities.
+      scenarios: the names that `results.scenario` indexes.
+      calibrated: the calibration of the weights; None to evaluate the network's own probabilities.
     """
-    truth = [plate_format.decode(text) for text in judged.text]
+    truth = [plate_format.decode(text) for text in results.text]
     found: dict[str, Any] = aggregate.means(values)
     found["intervals"] = aggregate.intervals(values, truth)
-    found["images_by_layout"] = _images_by_layout(judged, plate_format.layout_names)
+    found["images_by_layout"] = _images_by_layout(results, plate_format.layout_names)
     if not read:
         return found
     kind, masks = main_kind(list(read)), plate_format.layout_masks()
     found["at_least"] = {
-        str(count): {k: _mean(texts.characters_right(read[k], judged.text) >= count) for k in KINDS if k in read}
+        str(count): {k: _mean(texts.characters_right(read[k], results.text) >= count) for k in KINDS if k in read}
         for count in (plate_format.length - 1, plate_format.length - 2)
     }
-    found["decoders"] = _decoders(judged, values, plate_format, truth, kind)
-    found["track_acc"] = {name: track_accuracy(judged, kind, name, masks) for name in FUSIONS}
-    found["track_acc_by_kind"] = {k: track_accuracy(judged, k, "log_probs", masks) for k in KINDS if k in read}
-    found["by_layout"] = _groups(judged, values, judged.layout, plate_format.layout_names, kind, masks)
-    found["by_scenario"] = _groups(judged, values, judged.scenario, scenarios, kind, masks)
+    found["decoders"] = _decoders(results, values, plate_format, truth, kind)
+    found["track_acc"] = {name: track_accuracy(results, kind, name, masks) for name in FUSIONS}
+    found["track_acc_by_kind"] = {k: track_accuracy(results, k, "log_probs", masks) for k in KINDS if k in read}
+    found["by_layout"] = _groups(results, values, results.layout, plate_format.layout_names, kind, masks)
+    found["by_scenario"] = _groups(results, values, results.scenario, scenarios, kind, masks)
     found["calibration"] = calibrated and calibrated._asdict()
     honest = calibrated or Calibration()
     found["confidence"] = {
-        count: _confidence(readings, masks, honest) for count, readings in _readings(judged, kind, masks).items()
+        count: _confidence(readings, masks, honest) for count, readings in _readings(results, kind, masks).items()
     }
-    found["characters"] = characters(judged.text, read, kind, plate_format.labels)
-    found["confusions"] = confusions(judged.text, read[kind], plate_format.labels)
+    found["characters"] = characters(results.text, read, kind, plate_format.labels)
+    found["confusions"] = confusions(results.text, read[kind], plate_format.labels)
     return found
 
 
-def frame_values(judged: Judged, read: Mapping[str, Int[np.ndarray, "n k"]], plate_format: PlateFormat) -> Values:
+def frame_values(results: FrameResults, read: Mapping[str, Int[np.ndarray, "n k"]], plate_format: PlateFormat) -> Values:
     """Each frame's value of each metric that is a mean over frames."""
-    truth = _texts(judged.text, plate_format)
-    values = {metric: dict(by_kind) for metric, by_kind in judged.scores.items()}
+    truth = _texts(results.text, plate_format)
+    values = {metric: dict(by_kind) for metric, by_kind in results.scores.items()}
     if read:
-        right = {kind: texts.characters_right(classes, judged.text) for kind, classes in read.items()}
+        right = {kind: texts.characters_right(classes, results.text) for kind, classes in read.items()}
         values["char_acc"] = {kind: count / plate_format.length for kind, count in right.items()}
         values["edit_acc"] = {kind: texts.edit_accuracy(_texts(read[kind], plate_format), truth) for kind in read}
         values["word_acc"] = {kind: (count == plate_format.length).astype(float) for kind, count in right.items()}
     return values
 
 
-def _images_by_layout(judged: Judged, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _images_by_layout(results: FrameResults, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Means of the images of each layout that there are any of."""
-    members = {name: judged.layout == i for i, name in enumerate(names)}
+    members = {name: results.layout == i for i, name in enumerate(names)}
     return {
-        name: aggregate.means({m: {kind: v[rows] for kind, v in judged.scores[m].items()} for m in OF_LAYOUTS})
+        name: aggregate.means({m: {kind: v[rows] for kind, v in results.scores[m].items()} for m in OF_LAYOUTS})
         for name, rows in members.items()
         if rows.any()
     }
 
 
-def track_accuracy(judged: Judged, kind: str, rule: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, float]:
+def track_accuracy(results: FrameResults, kind: str, rule: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, float]:
     """The share of tracks whose text is read wholly right, by the number of frames: the mean over all choices of them."""
-    return {str(count): _mean(_tracks_right(judged, kind, rule, count, masks)) for count in FRAME_COUNTS}
+    return {str(count): _mean(_tracks_right(results, kind, rule, count, masks)) for count in FRAME_COUNTS}
 
 
 def characters(
@@ -131,25 +131,27 @@ def confusions(text: Int[np.ndarray, "n k"], read: Int[np.ndarray, "n k"], label
     return [[labels[true], labels[seen], int(counts[true, seen])] for true, seen in pairs if counts[true, seen]]
 
 
-def _tracks_right(judged: Judged, kind: str, rule: str, count: int, masks: Bool[np.ndarray, "l k v"]) -> Float[np.ndarray, " t"]:
+def _tracks_right(
+    results: FrameResults, kind: str, rule: str, count: int, masks: Bool[np.ndarray, "l k v"]
+) -> Float[np.ndarray, " t"]:
     """Of each track, the share of choices of `count` frames from which it is read wholly right."""
-    slots, text = by_track(judged, kind)
+    slots, text = by_track(results, kind)
     choices = list(itertools.combinations(range(FRAMES), count))
     right = [(fuse(rule, slots[:, choice], masks).classes == text).all(axis=-1) for choice in choices]
     return np.mean(right, axis=0)
 
 
-def by_track(judged: Judged, kind: str) -> tuple[Float[np.ndarray, "t f k v"], Int[np.ndarray, "t k"]]:
-    slots = judged.slots[kind]
-    return slots.reshape(-1, FRAMES, *slots.shape[1:]), judged.text[::FRAMES]
+def by_track(results: FrameResults, kind: str) -> tuple[Float[np.ndarray, "t f k v"], Int[np.ndarray, "t k"]]:
+    slots = results.slots[kind]
+    return slots.reshape(-1, FRAMES, *slots.shape[1:]), results.text[::FRAMES]
 
 
 def _decoders(
-    judged: Judged, values: Values, plate_format: PlateFormat, truth: Sequence[str], kind: str
+    results: FrameResults, values: Values, plate_format: PlateFormat, truth: Sequence[str], kind: str
 ) -> dict[str, dict[str, float]]:
     """Accuracies of each way to a text; those of the CTC head may miss characters or have too many."""
     found = {"slots": {metric: _mean(values[metric][kind]) for metric in ("edit_acc", "word_acc")}}
-    for name, classes in (("ctc_beam", judged.beam[kind]), ("ctc_greedy", judged.greedy[kind])):
+    for name, classes in (("ctc_beam", results.beam[kind]), ("ctc_greedy", results.greedy[kind])):
         read = _texts(classes, plate_format)
         found[name] = {
             "edit_acc": _mean(texts.edit_accuracy(read, truth)),
@@ -159,7 +161,7 @@ def _decoders(
 
 
 def _groups(
-    judged: Judged,
+    results: FrameResults,
     values: Values,
     member: Int[np.ndarray, " n"],
     names: Sequence[str],
@@ -167,7 +169,7 @@ def _groups(
     masks: Bool[np.ndarray, "l k v"],
 ) -> dict[str, dict[str, Any]]:
     """Accuracies of the frames and tracks of each group that there are any of."""
-    by_track = _tracks_right(judged, kind, "log_probs", FRAMES, masks)
+    by_track = _tracks_right(results, kind, "log_probs", FRAMES, masks)
     found = {}
     for i, name in enumerate(names):
         rows = member == i
@@ -180,16 +182,16 @@ def _groups(
     return found
 
 
-def _readings(judged: Judged, kind: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, Readings]:
+def _readings(results: FrameResults, kind: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, GroupReadings]:
     """What is read in single frames and in whole tracks, each from all images that reading looks at, by the number of frames."""
-    slots = {k: judged.slots[k] for k in witnesses.kinds(judged.slots, kind)}
+    slots = {k: results.slots[k] for k in witnesses.kinds(results.slots, kind)}
     return {
-        "1": read_groups(witnesses.frame_log_probs(slots)[:, None], judged.text, masks),
-        str(FRAMES): read_groups(witnesses.track_log_probs(slots, FRAMES), judged.text[::FRAMES], masks),
+        "1": read_groups(witnesses.frame_log_probs(slots)[:, None], results.text, masks),
+        str(FRAMES): read_groups(witnesses.track_log_probs(slots, FRAMES), results.text[::FRAMES], masks),
     }
 
 
-def _confidence(readings: Readings, masks: Bool[np.ndarray, "l k v"], calibrated: Calibration) -> dict[str, Any]:
+def _confidence(readings: GroupReadings, masks: Bool[np.ndarray, "l k v"], calibrated: Calibration) -> dict[str, Any]:
     sure, right = confidence(readings, masks, calibrated), readings.right
     bins = calibration.reliability(sure, right)
     _, risk = calibration.risk_coverage(sure, right)

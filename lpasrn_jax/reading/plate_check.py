@@ -88,6 +88,6 @@ class PlateImages:
         return "" if log_odds is None or log_odds.mean() > 0 else UNSEEN
 
 
-def judged(reading: Reading, reason: str) -> Reading:
-    """The reading of an image that shows no plate, if there is a reason."""
+def mark_no_plate(reading: Reading, reason: str) -> Reading:
+    """The reading, marked as no plate if there is a reason."""
     return dataclasses.replace(reading, is_plate=False, reason=reason) if reason else reading

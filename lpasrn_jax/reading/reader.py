@@ -19,7 +19,7 @@ from lpasrn_jax.reading.arguments import check_images, check_kind, check_layout
 from lpasrn_jax.reading.evidence import Evidence, total_variation
 from lpasrn_jax.reading.fusion import FUSIONS, find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
-from lpasrn_jax.reading.plate_check import PlateImages, judged, shape_reason
+from lpasrn_jax.reading.plate_check import PlateImages, mark_no_plate, shape_reason
 from lpasrn_jax.reading.programs import ReadingPrograms
 from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
 from lpasrn_jax.reading.region import Region
@@ -188,7 +188,7 @@ class Reader:
             enlarged = self._programs.read_enlarged([*plates.small.values()])
             log_probs[small] = frame_log_probs({AS_IT_IS: log_probs[small], ENLARGED: enlarged})
         readings = [self._reading(one[None], masks, "log_probs") for one in log_probs]
-        return [judged(*pair) for pair in zip(readings, plates.reasons(plate_log_odds), strict=True)]
+        return [mark_no_plate(*pair) for pair in zip(readings, plates.reasons(plate_log_odds), strict=True)]
 
     def read_track(
         self,
@@ -220,7 +220,7 @@ class Reader:
         log_probs, plate_log_odds = self._programs.read(plates.fitted)
         if small := [*plates.small]:
             log_probs[small] = _both_log_probs(log_probs[small], self._generated_log_probs([*plates.small.values()]))
-        return judged(self._reading(log_probs, masks, fusion), plates.track_reason(plate_log_odds))
+        return mark_no_plate(self._reading(log_probs, masks, fusion), plates.track_reason(plate_log_odds))
 
     def evidence(
         self, frames: Iterable[ImageLike], *, layout: str | None = None, box: Box | None = None, corners: Corners | None = None
@@ -249,7 +249,7 @@ class Reader:
         generated, both = self._generated_log_probs(lr), as_it_is.copy()
         both[small] = _both_log_probs(as_it_is[small], generated)
         return Evidence(
-            judged(self._reading(both, masks, "log_probs"), plates.track_reason(plate_log_odds)),
+            mark_no_plate(self._reading(both, masks, "log_probs"), plates.track_reason(plate_log_odds)),
             self._reading(as_it_is, masks, "log_probs"),
             self._reading(generated, masks, "log_probs"),
             total_variation(*(slot_probabilities(one, masks, self._calibration) for one in (both, as_it_is))),

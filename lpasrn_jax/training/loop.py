@@ -165,8 +165,8 @@ def _train(
             break
         with reporter.meter.waiting():
             batch = batches.on_devices(next(train_batches), job.mesh)
-        state, metrics, readings = train_step(state, batch)
-        reporter.step(step + 1, metrics, readings if miner else {})
+        state, metrics, accuracies = train_step(state, batch)
+        reporter.step(step + 1, metrics, accuracies if miner else {})
         if (step + 1) % job.steps_per_epoch == 0:
             _take_notes(reporter, job, step + 1)
             state = end_epoch(state)
@@ -205,10 +205,10 @@ def _compiled_steps(job: Job):
 
 
 def _take_notes(reporter: Reporter, job: Job, step: int) -> None:
-    """Fetch what the steps since the last time have found, for the log and for the miner."""
-    for readings in reporter.write_steps(float(job.schedule(max(step - 1, 0)))):
+    """Fetch the metrics and accuracies of the steps since the last call, for the log and for the miner."""
+    for accuracies in reporter.write_steps(float(job.schedule(max(step - 1, 0)))):
         if job.miner:
-            job.miner.update(readings["index"], readings["char_acc"])
+            job.miner.update(accuracies["index"], accuracies["char_acc"])
 
 
 def _after_validation(progress: Progress, ranking: Sequence[float]) -> Progress:

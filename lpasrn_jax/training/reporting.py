@@ -78,19 +78,19 @@ class Reporter:
         texts = {"config": json.dumps(config, indent=2), "parameters": table}
         self._writer.write_texts(0, {name: f"```\n{text}\n```" for name, text in texts.items()})
 
-    def step(self, step: int, metrics: Mapping[str, Float[Array, ""]], readings: Mapping[str, Array]) -> None:
-        """Take note of one step's metrics, and of what it found of its examples, still on the device."""
-        self._pending.append((step, metrics, readings))
+    def step(self, step: int, metrics: Mapping[str, Float[Array, ""]], accuracies: Mapping[str, Array]) -> None:
+        """Record one step's metrics and the accuracies of its examples, still on the device."""
+        self._pending.append((step, metrics, accuracies))
         self._bar.update()
         self.meter.step()
         if self._profile:
             self._profile.after(step, metrics)
 
     def write_steps(self, learning_rate: float) -> list[Mapping[str, np.ndarray]]:
-        """Fetch what was noted since the last call, in one transfer, and write the metrics' means.
+        """Fetch what was recorded since the last call, in one transfer, and write the metrics' means.
 
         Returns:
-          The readings, step by step.
+          The accuracies, step by step.
 
         Raises:
           NonFiniteLossError: naming the first term and step that is NaN or infinite.
@@ -107,7 +107,7 @@ class Reporter:
         self._writer.write_scalars(last_step, {"train/learning_rate": learning_rate})
         self._writer.write_scalars(last_step, self.meter.read())
         self._bar.set_postfix_str(f"loss {means['loss']:.4f}", refresh=False)
-        return [readings for _, _, readings in fetched]
+        return [accuracies for _, _, accuracies in fetched]
 
     def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
         """Write figures under their own names."""

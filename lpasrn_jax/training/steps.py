@@ -19,7 +19,7 @@ from lpasrn_jax.training.state import Params, Trained, TrainState, update_ema
 
 Batch = dict[str, Array]
 Metrics = dict[str, Float[Array, ""]]
-Readings = dict[str, Array]  # of the examples of a batch: `index` and `char_acc`, both [b]
+ExampleAccuracies = dict[str, Array]  # per example of a batch: `index` and `char_acc`, both [b]
 
 
 def train_step(
@@ -31,11 +31,11 @@ def train_step(
     optimizer: optax.GradientTransformation,
     config: ml_collections.FrozenConfigDict,
     steps_per_epoch: int,
-) -> tuple[TrainState, Metrics, Readings]:
+) -> tuple[TrainState, Metrics, ExampleAccuracies]:
     """One optimiser step on one batch.
 
     Returns:
-      The new state; the loss terms by name; and, where the OCR reads SR images in training, which example was read how well.
+      The new state; the loss terms by name; and, where the OCR reads SR images in training, the accuracy of each example.
     """
     augment_key, read_key = jax.random.split(jax.random.fold_in(state.key, state.step))
     batch_images = _augmented(augment_key, batch, config)
@@ -51,13 +51,13 @@ def train_step(
     ema = {name: update_ema(state.ema[name], params[name], config.train.ema_decay, state.step) for name in state.ema}
     grad_norm = optax.tree.norm([g for g, trains in zip(*map(jax.tree.leaves, (grads, trained)), strict=True) if trains])
     logged = {"loss": loss, **{f"{name}_loss": value for name, value in terms.items()}, "grad_norm": grad_norm}
-    readings, confusions = {}, state.confusions
+    accuracies, confusions = {}, state.confusions
     if "sr" in read:
         confusions = confusion.count(confusions, batch["text"], read["sr"], batch["mask"])
-        readings = {"index": batch["index"], "char_acc": metrics.char_accuracy(read["sr"], batch["text"])}
-        logged["char_acc"] = readings["char_acc"].mean()
+        accuracies = {"index": batch["index"], "char_acc": metrics.char_accuracy(read["sr"], batch["text"])}
+        logged["char_acc"] = accuracies["char_acc"].mean()
     state = state.replace(step=state.step + 1, params=params, ema=ema, opt_state=opt_state, confusions=confusions)
-    return state, logged, readings
+    return state, logged, accuracies
 
 
 def end_epoch(state: TrainState, *, config: ml_collections.FrozenConfigDict) -> TrainState:
@@ -114,14 +114,14 @@ def _outputs(
 
 
 def validation_step(
-    params: dict[str, Params], batch: Batch, *, model: PlateModel, judged: str, image_metrics: Sequence[str]
+    params: dict[str, Params], batch: Batch, *, model: PlateModel, main_kind: str, image_metrics: Sequence[str]
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array], dict[str, Array]]:
     """What the networks make of a batch, and how good it is.
 
     Examples whose `mask` is False only fill up the last batch and count nothing.
 
     Args:
-      judged: the kind of image that matters: `fused`, `sr`, `bicubic` or `hr`.
+      main_kind: the kind of image that matters: `fused`, `sr`, `bicubic` or `hr`.
       image_metrics: some of `metrics.IMAGE_METRICS`.
 
     Returns:
@@ -141,13 +141,13 @@ def validation_step(
     scores = metrics.image_scores(compared, model.scale, image_metrics) | metrics.text_scores(decoded, batch["text"])
     if logits:
         v = len(model.plate_format.labels)
-        sums["confusions"] = confusion.count(jnp.zeros((v, v)), batch["text"], read[judged], batch["mask"])
+        sums["confusions"] = confusion.count(jnp.zeros((v, v)), batch["text"], read[main_kind], batch["mask"])
         said = {
             "index": batch["index"],
             "text": batch["text"],
-            "slots": {kind: logits[kind].slot_log_probs for kind in witnesses.kinds(logits, judged)},
+            "slots": {kind: logits[kind].slot_log_probs for kind in witnesses.kinds(logits, main_kind)},
         }
     for metric, by_kind in scores.items():
         for kind, values in by_kind.items():
-            sums[metric if kind == judged else f"{metric}/{kind}"] = jnp.sum(values, where=mask)
+            sums[metric if kind == main_kind else f"{metric}/{kind}"] = jnp.sum(values, where=mask)
     return sums, made, read, said

@@ -38,7 +38,7 @@ def sums_of_batch(
     batch: Mapping[str, np.ndarray],
     made: Mapping[str, UInt8[np.ndarray, "b h w 3"]],
     plate_format: PlateFormat,
-    judged: str,
+    main_kind: str,
 ) -> dict[str, float]:
     """Sums of the accuracies over the first frames of tracks in a batch, and their `COUNT`.
 
@@ -47,7 +47,7 @@ def sums_of_batch(
       batch: this process's part: `text`, `layout`, `index` and `mask`.
       made: the enlarged images of this part by kind.
       plate_format: of the plates.
-      judged: the kind of image that matters.
+      main_kind: the kind of image that matters.
 
     Returns:
       `rapidocr_word_acc` for the image that matters and `rapidocr_word_acc/bicubic` for another; and so on.
@@ -63,7 +63,7 @@ def sums_of_batch(
         }
         for metric, by_kind in strangers.scores(texts, truth, patterns).items():
             for kind, values in by_kind.items():
-                suffix = "" if kind == judged else f"/{kind}"
+                suffix = "" if kind == main_kind else f"/{kind}"
                 found[f"{name.lower()}_{metric}{suffix}"] = float(np.sum(values))
     return found
 

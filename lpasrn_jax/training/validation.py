@@ -1,4 +1,4 @@
-"""Validation: the model, judged on plates that are never trained on."""
+"""Validation: metrics of the model on plates that are never trained on."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PICTURES = 8  # rows of the picture grid
 TITLES = {"lr": "LR", "bicubic": "bicubic", "sr": "SR", "fused": "fused", "hr": "HR"}
 
 
-class Judgement(NamedTuple):
-    """scores: mean over the validation examples by name. pictures: by name, for a person to look at."""
+class ValidationResult(NamedTuple):
+    """scores: means over the validation examples, by name. pictures: by name, for a person to look at."""
 
     scores: dict[str, float]
     pictures: dict[str, UInt8[np.ndarray, "h w 3"]]
@@ -42,14 +42,14 @@ class Validation:
         self._config = config
         self._mesh = mesh
         self._plate_format = model.plate_format
-        self._judged = judged_kind(config.stage)
+        self._main_kind = main_kind_of(config.stage)
         self._strangers = strangers.open_strangers(config.train.strangers)
         image_metrics = _image_metrics(config.train.image_metrics)
-        step = functools.partial(steps.validation_step, model=model, judged=self._judged, image_metrics=image_metrics)
+        step = functools.partial(steps.validation_step, model=model, main_kind=self._main_kind, image_metrics=image_metrics)
         everywhere, spread = runtime.replicated(mesh), runtime.batch_sharding(mesh)
         self._step = jax.jit(step, out_shardings=(everywhere, spread, spread, everywhere))
 
-    def __call__(self, params: dict[str, Params]) -> Judgement:
+    def __call__(self, params: dict[str, Params]) -> ValidationResult:
         totals, grid, said, by_strangers = None, None, [], []
         for batch in batches.validation_batches(self._tracks, self._model, self._config):
             sums, made, read, said_of_batch = self._step(params, batches.on_devices(batch, self._mesh))
@@ -65,11 +65,11 @@ class Validation:
             pictures["confusions"] = confusion_picture(totals.pop("confusions"), self._plate_format.labels)
         scores = {name: float(total / count) for name, total in totals.items()}
         scores |= strangers.mean_scores(by_strangers) if self._strangers else {}
-        return Judgement(scores | self._calibration(said), pictures)
+        return ValidationResult(scores | self._calibration(said), pictures)
 
     def _sums_by_strangers(self, batch: dict[str, np.ndarray], made: dict[str, Array]) -> dict[str, float]:
         shown = {kind: images.to_uint8(_local(image)) for kind, image in made.items()}
-        return strangers.sums_of_batch(self._strangers, batch, shown, self._plate_format, self._judged)
+        return strangers.sums_of_batch(self._strangers, batch, shown, self._plate_format, self._main_kind)
 
     def _calibration(self, said: list[dict[str, np.ndarray]]) -> dict[str, float]:
         """What makes the confidence honest, from what the OCR said about every example; nothing without an OCR.
@@ -97,8 +97,8 @@ class Validation:
         )
 
 
-def judged_kind(stage: ml_collections.ConfigDict) -> str:
-    """The kind of image that a stage is judged by: what its generator makes, or the image that its OCR is taught to read."""
+def main_kind_of(stage: ml_collections.ConfigDict) -> str:
+    """The kind of image that a stage is evaluated by: what its generator makes, or the image that its OCR is taught to read."""
     if "fusion" in stage.networks:
         return "fused"
     return "sr" if "generator" in stage.networks else next(iter(stage.reads), "hr")

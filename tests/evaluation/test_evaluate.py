@@ -11,11 +11,10 @@ import pytest
 from lpasrn_jax import images
 from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.evaluation import judge as judging
 from lpasrn_jax.evaluation import metrics, report, runs
 from lpasrn_jax.evaluation.bootstrap import bootstrap_interval
 from lpasrn_jax.evaluation.evaluate import calibration_plates, evaluate
-from lpasrn_jax.evaluation.judge import Judge, Judged
+from lpasrn_jax.evaluation.evaluator import BATCH_SIZE, Evaluator, FrameResults
 from lpasrn_jax.evaluation.summary import confusions
 from lpasrn_jax.models import create_ocr
 from lpasrn_jax.plates import BRAZIL
@@ -52,10 +51,10 @@ def judged(bundle, judge_bundle):
 
 
 def test_every_frame_is_scored_once_and_by_itself(bundle, reader):
-    judge = Judge(part(bundle, "generator"))
-    scores = judge.frames(reader).scores
+    evaluator = Evaluator(part(bundle, "generator"))
+    scores = evaluator.frame_results(reader).scores
     assert len(scores["psnr"]["sr"]) == pipeline.num_examples(reader) == 200
-    made = judge.pictures(reader, [137, 3])
+    made = evaluator.pictures(reader, [137, 3])
     assert {kind: len(image) for kind, image in made.items()} == {"lr": 2, "bicubic": 2, "sr": 2, "hr": 2}
     for row, index in enumerate((137, 3)):
         np.testing.assert_array_equal(images.to_uint8(made["hr"])[row], reader(index)["hr"])
@@ -161,7 +160,7 @@ def test_nothing_is_compiled_for_each_batch(bundle, judge_bundle, monkeypatch):
     image_scores = metrics.image_scores
     monkeypatch.setattr(metrics, "image_scores", counted)
     judge_bundle(part(bundle, "ocr"))
-    assert traced == [(judging.BATCH_SIZE, 16, 48, 3)]
+    assert traced == [(BATCH_SIZE, 16, 48, 3)]
 
 
 def test_without_a_generator_bicubic_and_hr_are_read(bundle, judged, judge_bundle):
@@ -249,8 +248,8 @@ def test_rows_go_from_the_largest_gain_to_the_smallest():
 def test_without_sr_the_rows_go_by_what_is_read_in_bicubic():
     text = np.zeros((3, 4), int)
     read = np.array([[0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 1, 1]])
-    judged = Judged({"psnr": {"bicubic": np.array([3.0, 2.0, 1.0])}}, {}, {}, {}, text, text[:, 0], text[:, 0])
-    assert report.rows_to_show(judged, {"bicubic": read}).tolist() == [1, 2, 0]
+    results = FrameResults({"psnr": {"bicubic": np.array([3.0, 2.0, 1.0])}}, {}, {}, {}, text, text[:, 0], text[:, 0])
+    assert report.rows_to_show(results, {"bicubic": read}).tolist() == [1, 2, 0]
 
 
 def test_a_split_without_tracks(tracks_root, tmp_path):
@@ -282,7 +281,7 @@ def test_a_path_without_a_checkpoint(tmp_path, path):
 def test_tracks_are_fused_as_by_hand(bundle, reader, judged):
     """Of 40 tracks, each choice of frames is decoded from the sum of its log-probabilities."""
     found, _ = judged
-    slots = Judge(bundle).frames(reader).slots["sr"].astype(np.float64).reshape(40, 5, 7, 36)
+    slots = Evaluator(bundle).frame_results(reader).slots["sr"].astype(np.float64).reshape(40, 5, 7, 36)
     text = np.stack([reader(i)["text"] for i in range(0, 200, 5)])
     for count in (1, 3, 5):
         right = [

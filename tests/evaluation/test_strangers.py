@@ -9,7 +9,7 @@ from lpasrn_jax.data import lp_tracks, pipeline
 from lpasrn_jax.evaluation import strangers
 from lpasrn_jax.evaluation.answers import answers_table
 from lpasrn_jax.evaluation.evaluate import evaluate
-from lpasrn_jax.evaluation.judge import Judge
+from lpasrn_jax.evaluation.evaluator import Evaluator
 from lpasrn_jax.evaluation.strangers import STRANGERS, Stranger, map_look_alikes, read_plate
 from lpasrn_jax.plates import ALPHABET, BRAZIL
 from lpasrn_jax.synthetic.plate import draw_plate
@@ -71,11 +71,11 @@ def clerk(set_of_tracks, monkeypatch):
 def test_the_first_frame_of_each_track_is_read(set_of_tracks, clerk):
     opened, left_out = strangers.open_strangers()
     assert left_out == {"Tesseract": "ModuleNotFoundError: No module named 'tesseract'"}
-    judge = Judge(part(random_bundle(), "generator"))
-    texts = strangers.read_first_frames(judge, set_of_tracks, opened)["Clerk"]
+    evaluator = Evaluator(part(random_bundle(), "generator"))
+    texts = strangers.read_first_frames(evaluator, set_of_tracks, opened)["Clerk"]
     assert texts.keys() == {"bicubic", "sr", "hr"}
     assert texts["hr"] == [BRAZIL.decode(set_of_tracks(i)["text"]) for i in range(0, 200, 5)]
-    made = judge.pictures(set_of_tracks, [0, 35 * 5])
+    made = evaluator.pictures(set_of_tracks, [0, 35 * 5])
     assert [texts["bicubic"][0], texts["bicubic"][35]] == [clerk.read(image) for image in images.to_uint8(made["bicubic"])]
 
 

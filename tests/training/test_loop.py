@@ -15,7 +15,7 @@ from lpasrn_jax.training.loop import train_and_evaluate
 from lpasrn_jax.training.reporting import NonFiniteLossError
 from lpasrn_jax.training.stages import open_stage
 from lpasrn_jax.training.stop import StopRequest
-from lpasrn_jax.training.validation import Judgement, Validation
+from lpasrn_jax.training.validation import Validation, ValidationResult
 from lpasrn_jax.weights.load import load_weights
 from lpasrn_jax.weights.orbax import load_checkpoint
 
@@ -127,7 +127,7 @@ def stored_progress(checkpoint):
 def judge(monkeypatch, *psnrs):
     """Let the validations find these, one after the other."""
     waiting = iter(psnrs)
-    monkeypatch.setattr(Validation, "__call__", lambda self, params: Judgement({"psnr": next(waiting)}, {}))
+    monkeypatch.setattr(Validation, "__call__", lambda self, params: ValidationResult({"psnr": next(waiting)}, {}))
 
 
 def test_the_last_epoch_is_validated_and_the_end_is_stored(tiny_config, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 from lpasrn_jax.training.loop import train_and_evaluate
 from lpasrn_jax.training.stop import StopRequest
-from lpasrn_jax.training.validation import Judgement, Validation
+from lpasrn_jax.training.validation import Validation, ValidationResult
 from lpasrn_jax.weights.load import load_weights
 from lpasrn_jax.weights.orbax import load_checkpoint
 
@@ -132,7 +132,7 @@ def test_a_stage_that_only_loses_keeps_its_start_and_ties_go_to_the_later_metric
 
     def judged(self, params):
         word_acc, psnr = next(judgements)
-        return Judgement({"word_acc": word_acc, "psnr": psnr}, {})
+        return ValidationResult({"word_acc": word_acc, "psnr": psnr}, {})
 
     monkeypatch.setattr(Validation, "__call__", judged)
     tiny_config.train.best_metrics = ("word_acc", "psnr")

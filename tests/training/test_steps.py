@@ -84,5 +84,5 @@ def test_an_example_that_fills_up_a_batch_spoils_no_score(pair):
 def validation_sums(batch):
     """Not compiled: XLA makes a selection of a product with a mask, but promises nothing."""
     return steps.validation_step(
-        {"generator": {}}, batch, model=model_of(generator=WhiteIsNaN()), judged="sr", image_metrics=("psnr",)
+        {"generator": {}}, batch, model=model_of(generator=WhiteIsNaN()), main_kind="sr", image_metrics=("psnr",)
     )[0]

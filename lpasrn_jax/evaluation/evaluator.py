@@ -1,4 +1,4 @@
-"""The networks of a bundle applied to every frame of a set, and what they make of it."""
+"""The networks of a bundle applied to every frame of a set: per-frame metrics and texts."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Images = dict[str, Float[np.ndarray, "n h w 3"]]
 Scores = dict[str, dict[str, Float[np.ndarray, " n"]]]  # scores[metric][kind of image], one value a frame
 
 
-class Judged(NamedTuple):
-    """What a judge finds out about every frame; frame f of track t is number t * 5 + f.
+class FrameResults(NamedTuple):
+    """Per-frame results of an evaluation; frame f of track t is row t * 5 + f.
 
     scores: by `metrics.image_scores`.
-    slots: slot log-probabilities by kind of image; nothing without an OCR.
-    greedy, beam: what the CTC head reads by best path and by prefix beam, as class indices padded with -1, likewise.
-    text, layout, scenario: what the set says.
+    slots: slot log-probabilities by kind of image; empty without an OCR.
+    greedy, beam: texts of the CTC head by best path and by prefix beam, as class indices padded with -1; by kind likewise.
+    text, layout, scenario: ground truth.
     """
 
     scores: Scores
@@ -42,8 +42,8 @@ class Judged(NamedTuple):
     scenario: Int[np.ndarray, " n"]
 
 
-class Judge:
-    """The networks of a bundle in one compiled function: enlarge, compare and read a batch.
+class Evaluator:
+    """Enlarges, compares and reads batches with the networks of a bundle, in one compiled function.
 
     Args:
       bundle: weights of a generator, an OCR, or both.
@@ -52,14 +52,14 @@ class Judge:
     def __init__(self, bundle: Bundle):
         self._params = bundle.params
         self._model = bundle.model
-        self._judge = jax.jit(self._judge_batch)
+        self._apply = jax.jit(self._apply_to_batch)
 
-    def frames(self, reader: pipeline.FramePairReader) -> Judged:
-        """Every frame's scores and texts, in the reader's order."""
+    def frame_results(self, reader: pipeline.FramePairReader) -> FrameResults:
+        """The results of every frame, in the reader's order."""
         parts = []
         for batch in pipeline.eval_batches(reader, batch_size=BATCH_SIZE):
-            _, *found = self._judge(self._params, {name: batch[name] for name in IMAGES if name in batch})
-            of_batch = Judged(*jax.device_get(found), batch["text"], batch["layout"], batch["scenario"])
+            _, *outputs = self._apply(self._params, {name: batch[name] for name in IMAGES if name in batch})
+            of_batch = FrameResults(*jax.device_get(outputs), batch["text"], batch["layout"], batch["scenario"])
             parts.append(jax.tree.map(lambda values, real=batch["mask"]: values[real], of_batch))
         return jax.tree.map(lambda *columns: np.concatenate(columns), *parts)
 
@@ -67,15 +67,15 @@ class Judge:
         """The images in [-1, 1] of at most `BATCH_SIZE` frames by kind: `lr`, `bicubic`, `sr` with a generator,
         `fused` of whole tracks, `hr`.
 
-        Made anew, since all frames' images together may be more than the memory holds.
+        Computed again, since the images of all frames may not fit into memory.
         """
         padding = [indices[0]] * (BATCH_SIZE - len(indices))  # to the shape that is compiled already
         examples = [reader(int(index)) for index in (*indices, *padding)]
         batch = {name: np.stack([example[name] for example in examples]) for name in IMAGES if name in examples[0]}
-        made, *_ = self._judge(self._params, batch)
+        made, *_ = self._apply(self._params, batch)
         return {kind: np.asarray(image)[: len(indices)] for kind, image in made.items()}
 
-    def _judge_batch(
+    def _apply_to_batch(
         self, params: Params, batch: dict[str, UInt8[Array, "b ..."]]
     ) -> tuple[dict[str, Array], dict[str, dict[str, Array]], dict[str, Array], dict[str, Array], dict[str, Array]]:
         lr, hr = images.to_float(batch["lr"]), images.to_float(batch["hr"])
@@ -84,11 +84,11 @@ class Judge:
         by_kind = {"lr": lr, **made, "hr": hr}
         scores = metrics.image_scores(by_kind, self._model.scale)
         logits = metrics.ocr_logits(self._model, params, {**made, "hr": hr})
-        return by_kind, scores, *self._readings(logits)
+        return by_kind, scores, *self._read(logits)
 
-    def _readings(self, logits: dict[str, OCRLogits]) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+    def _read(self, logits: dict[str, OCRLogits]) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
         masks = self._model.plate_format.layout_masks()
-        slots = {kind: found.slot_log_probs for kind, found in logits.items()}
-        greedy = {kind: ctc_greedy(found.ctc).classes for kind, found in logits.items()}
-        beam = {kind: ctc_beam(found.ctc, masks).classes for kind, found in logits.items()}
+        slots = {kind: of_kind.slot_log_probs for kind, of_kind in logits.items()}
+        greedy = {kind: ctc_greedy(of_kind.ctc).classes for kind, of_kind in logits.items()}
+        beam = {kind: ctc_beam(of_kind.ctc, masks).classes for kind, of_kind in logits.items()}
         return slots, greedy, beam
