@@ -122,8 +122,8 @@ def with_preset(config: ConfigDict, preset: str, stage: str, quick_stage: Mappin
         make_quick()
     elif preset.endswith((".yaml", ".yml")):
         ours = pathlib.Path(__file__).parent / preset
-        found = ours if ours.exists() and not pathlib.Path(preset).exists() else preset
-        update_from_yaml(config, str(found), stage, {"quick": make_quick})
+        path = ours if ours.exists() and not pathlib.Path(preset).exists() else preset
+        update_from_yaml(config, str(path), stage, {"quick": make_quick})
     elif preset:
         raise UserError(f"config preset {preset!r} found; expected :quick, :FILE.yaml, or nothing")
     return config

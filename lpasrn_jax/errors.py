@@ -14,7 +14,7 @@ from lpasrn_jax.escape import printable
 class UserError(ValueError):
     """A mistake that the person who gave the command can mend.
 
-    The message is one line: what was found, where, what was expected, what to do. Commands print it and exit with 2. It often
+    The message is one line: what is wrong, where, what was expected, what to do. Commands print it and exit with 2. It often
     holds the name of a file, which may hold a line break: control characters are escaped as `escape.printable` does.
     """
 

@@ -13,7 +13,7 @@ FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\t", "\r
 
 def storable(text: str) -> str:
     r"""The text with what is no character of UTF-8 written as `\xNN`, so that it can be encoded."""
-    return SURROGATES.sub(lambda found: _surrogate(ord(found[0])), text)
+    return SURROGATES.sub(lambda match: _surrogate(ord(match[0])), text)
 
 
 def printable(text: str) -> str:

@@ -80,7 +80,7 @@ def read_image(encoded: bytes) -> UInt8[np.ndarray, "h w 3"]:
 
     Raises:
       UserError: for an empty file, content of another format than `FORMATS`, whatever the file is called, an image that is cut
-        short or damaged, or a size that `check_size` refuses, which is found out before anything is decoded.
+        short or damaged, or a size that `check_size` refuses, which is checked before anything is decoded.
     """
     if not encoded:
         raise UserError("is empty (0 bytes)")

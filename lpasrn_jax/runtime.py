@@ -103,8 +103,8 @@ def slurm_devices(environment: Mapping[str, str]) -> list[int] | None:
 
 def _tasks_per_node(counts: str, node: int) -> int | None:
     """Of Slurm's list such as 4(x2),3, which is [4, 4, 3], the number of that node."""
-    found = [int(count) for count, times in re.findall(r"(\d+)(?:\(x(\d+)\))?", counts) for _ in range(int(times or 1))]
-    return found[node] if node < len(found) else None
+    tasks = [int(count) for count, times in re.findall(r"(\d+)(?:\(x(\d+)\))?", counts) for _ in range(int(times or 1))]
+    return tasks[node] if node < len(tasks) else None
 
 
 def is_first_process() -> bool:

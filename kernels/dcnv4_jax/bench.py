@@ -23,8 +23,8 @@ def measure(workload: Workload, dtype: str, rounds: int, seconds_per_round: floa
     records = []
     for direction in DIRECTIONS:
         calls = {}
-        for name, found in available().items():
-            if found and (name != "cpu" or jax.default_backend() == "cpu"):
+        for name, availability in available().items():
+            if availability and (name != "cpu" or jax.default_backend() == "cpu"):
                 call = jax.jit(functools.partial(run, workload.spec, direction, name))
                 calls[name] = functools.partial(call, value, offset_mask, grad)
         seconds = median_seconds(calls, rounds=rounds, seconds_per_round=seconds_per_round)
@@ -94,9 +94,9 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = [workload for name, workload in WORKLOADS.items() if options.workloads in (name, "all") or options.workloads in name]
     if not chosen:
         parser.error(f"--workloads: found {options.workloads!r}, expected 'all' or a part of one of {', '.join(WORKLOADS)}")
-    for name, found in available().items():
-        if not found:
-            print(f"{name} is left out: {found.reason}")
+    for name, availability in available().items():
+        if not availability:
+            print(f"{name} is left out: {availability.reason}")
     records = [r for w in chosen for dtype in options.dtypes for r in measure(w, dtype, options.rounds, options.seconds)]
     print(table(records))
     if options.json:

@@ -1,6 +1,6 @@
 """Everything that needs a GPU, in one unattended run of under nine minutes: `python -m dcnv4_jax.gpu_check --out results`.
 
-Run it from a checkout, so that the tests are found. Steps, each in a process of its own and with its own time limit, so that one
+Run it from a checkout, which has the tests. Steps, each in a process of its own and with its own time limit, so that one
 that fails or hangs leaves the others their results:
 
     tests      the tests marked `gpu`
@@ -55,17 +55,17 @@ def check_agreement(options) -> None:
     workloads = (*ODD, *(w for w in LP_ASRN if w.batch == 1), *(dataclasses.replace(w, batch=2) for w in PUBLISHED))
     errors = {}
     with workers.pool() as pool:
-        found = [
+        futures = [
             *(pool.submit(_recorded_errors, case) for case in recorded),
             *(pool.submit(_errors, workload, dtype) for workload in workloads for dtype in TOLERANCE),
         ]
-        for one in found:
-            errors |= one.result()
+        for future in futures:
+            errors |= future.result()
             (options.out / "agreement.json").write_text(json.dumps(errors, indent=1))
     wrong = {
-        name: found
-        for name, found in errors.items()
-        if not all(error <= TOLERANCE[name.split()[1]] for error in found.values())  # a NaN is wrong too
+        name: of_case
+        for name, of_case in errors.items()
+        if not all(error <= TOLERANCE[name.split()[1]] for error in of_case.values())  # a NaN is wrong too
     }
     if wrong:
         raise SystemExit(f"beyond {TOLERANCE}: {wrong}")

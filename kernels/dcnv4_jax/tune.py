@@ -43,8 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
     tiles = table.setdefault(triton.device_kind(), {})
     problems = list(itertools.product(("forward", "backward"), WORKLOADS.values(), options.dtypes))
     with workers.pool() as pool:
-        found = [pool.submit(best_tile, *problem) for problem in problems]
-        for (direction, workload, dtype), best in zip(problems, found, strict=True):
+        futures = [pool.submit(best_tile, *problem) for problem in problems]
+        for (direction, workload, dtype), best in zip(problems, futures, strict=True):
             key = workload_key(direction, workload.d, len(workload.spec.taps), dtype)
             tiles[key] = vars(best.result())
             print(key, tiles[key], flush=True)

@@ -46,12 +46,12 @@ def run(flags: argparse.Namespace) -> int:
     sources = find_sources(flags.input or flags.flagged, reader.plate_format, region)
     options = dict(region=region, layout=flags.layout, fusion=flags.fusion, compare=flags.compare, evidence=flags.evidence)
     bar = functools.partial(tqdm, unit="plate", desc=reader.device, disable=None)
-    found = enhance_files(reader, sources, flags.out, progress=bar, force=flags.force, **options)
-    for name, reading in found.readings.items():
+    enhanced = enhance_files(reader, sources, flags.out, progress=bar, force=flags.force, **options)
+    for name, reading in enhanced.readings.items():
         print(printable(f"{name}  {reading}"))
-    if found.readings and not reader.calibrated:
+    if enhanced.readings and not reader.calibrated:
         print(UNCALIBRATED)
-    for name, reason in found.failed:
+    for name, reason in enhanced.failed:
         print(printable(f"failed: {name}: {reason}"), file=sys.stderr)
     print(f"{counted(len(sources.plates), 'plate')} on {reader.device}; results in {printable(str(flags.out))}")
-    return 1 if found.failed else 0
+    return 1 if enhanced.failed else 0

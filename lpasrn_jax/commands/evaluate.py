@@ -45,24 +45,24 @@ def run(flags: argparse.Namespace) -> None:
         return
     if len({*flags.checkpoint}) < len(flags.checkpoint):
         raise UserError("--checkpoint: one found twice; give each run once")
-    found = []
+    evaluations = []
     for number, checkpoint in enumerate(flags.checkpoint, start=1):
         print(checkpoint)
-        found.append(evaluate(checkpoint, flags.data_root, str(out / f"run_{number}"), **others))
-        _show(found[-1])
-    write_runs(out, found)
+        evaluations.append(evaluate(checkpoint, flags.data_root, str(out / f"run_{number}"), **others))
+        _show(evaluations[-1])
+    write_runs(out, evaluations)
     print(f"report: {out}/runs.md")
 
 
-def _show(found: Mapping[str, Any]) -> None:
+def _show(metrics: Mapping[str, Any]) -> None:
     from lpasrn_jax.evaluation.tables import METRICS, TITLES
 
     for metric in METRICS:
-        if metric in found:
-            print(f"{metric}  {'  '.join(f'{TITLES[kind]} {value:.4f}' for kind, value in found[metric].items())}")
-    for name, of in found.get("strangers", {}).items():
+        if metric in metrics:
+            print(f"{metric}  {'  '.join(f'{TITLES[kind]} {value:.4f}' for kind, value in metrics[metric].items())}")
+    for name, of in metrics.get("strangers", {}).items():
         shown = (f"{TITLES[kind]} {value:.4f}" for kind, value in of.get("word_acc", {}).items())
         print(f"{name}  {of.get('left_out') or '  '.join(shown)}")
-    if "track_acc" in found:
-        shown = (f"{counted(int(count), 'frame')} {value:.4f}" for count, value in found["track_acc"]["log_probs"].items())
+    if "track_acc" in metrics:
+        shown = (f"{counted(int(count), 'frame')} {value:.4f}" for count, value in metrics["track_acc"]["log_probs"].items())
         print(f"tracks  {'  '.join(shown)}")

@@ -60,18 +60,18 @@ def inspect_data(
     model = PlateModel.from_config(config, ())
     view = View({"lr": model.lr_size, "hr": model.hr_size}, whole_frames)
     roots = _named_roots(root, against)
-    found, measured = {}, {}
+    contents, measured = {}, {}
     for name, path in roots.items():
-        found[name] = _usable_tracks(path, model, strict=config["data"]["strict"], labelled=labelled, log=log)
-        tracks = progress(found[name].tracks, name)
+        contents[name] = _usable_tracks(path, model, strict=config["data"]["strict"], labelled=labelled, log=log)
+        tracks = progress(contents[name].tracks, name)
         measured[name] = statistics.measure_tracks(tracks, view.sizes, whole_frames=whole_frames)
-    content = _content(roots, found, measured, view)
+    content = _content(roots, contents, measured, view)
     folder = pathlib.Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STATISTICS).write_text(json.dumps(content, indent=1) + "\n")
     data_report.write_histograms(folder / HISTOGRAMS, content["sets"], measured)
     sentences = {HISTOGRAMS: "Shares of characters, and of frames in %; what lies beyond an axis is in its last bar."}
-    for file, (picture, sentence) in _sheets(found, measured, view, model.scale, config, rows, seed).items():
+    for file, (picture, sentence) in _sheets(contents, measured, view, model.scale, config, rows, seed).items():
         Image.fromarray(picture).save(folder / file, optimize=True)
         sentences[file] = sentence
     (folder / REPORT).write_text(data_report.report_text(content, sentences))
@@ -92,25 +92,25 @@ def _named_roots(root: str | os.PathLike[str], against: str | os.PathLike[str] |
 def _usable_tracks(
     root: pathlib.Path, model: PlateModel, *, strict: bool, labelled: bool, log: Callable[[str], object]
 ) -> RootContents:
-    found = find_tracks(root, model.plate_format, strict=strict, labelled=labelled)
-    if found.bad or found.stray:
-        log(format_summary(root, len(found.tracks), found.bad, found.stray))
-    if not found.tracks:
-        first = found.bad[0]
+    contents = find_tracks(root, model.plate_format, strict=strict, labelled=labelled)
+    if contents.bad or contents.stray:
+        log(format_summary(root, len(contents.tracks), contents.bad, contents.stray))
+    if not contents.tracks:
+        first = contents.bad[0]
         raise UserError(
-            f"{root}: no usable track, {counted(len(found.bad), 'bad track')}; the first, {first.name}: {first.reason}"
+            f"{root}: no usable track, {counted(len(contents.bad), 'bad track')}; the first, {first.name}: {first.reason}"
         )
-    return found
+    return contents
 
 
 def _content(
     roots: Mapping[str, pathlib.Path],
-    found: Mapping[str, RootContents],
+    contents: Mapping[str, RootContents],
     measured: Mapping[str, statistics.Measurements],
     view: View,
 ) -> dict[str, Any]:
     """What statistics.json holds."""
-    sets = {name: {"root": str(roots[name])} | statistics.summarise_set(found[name], measured[name]) for name in roots}
+    sets = {name: {"root": str(roots[name])} | statistics.summarise_set(contents[name], measured[name]) for name in roots}
     content = {"sizes": dict(view.sizes), "whole_frames": view.whole_frames, "sets": sets}
     if len(sets) == 1:
         return content
@@ -124,7 +124,7 @@ def _content(
 
 
 def _sheets(
-    found: Mapping[str, RootContents],
+    contents: Mapping[str, RootContents],
     measured: Mapping[str, statistics.Measurements],
     view: View,
     scale: int,
@@ -134,12 +134,14 @@ def _sheets(
 ) -> dict[str, tuple[Picture, str]]:
     """Contact sheets and what to say of each, by file name."""
     sheets = {}
-    if len(found) > 1:
-        count = min(rows, *(len(one.tracks) for one in found.values()))
-        pair = {name: data_sheets.examples_by_contrast(found[name].tracks, measured[name], count) for name in found}
-        sentence = f"First frames of {' and of '.join(found)}, each from the least contrast to the most, evenly spaced by rank."
+    if len(contents) > 1:
+        count = min(rows, *(len(one.tracks) for one in contents.values()))
+        pair = {name: data_sheets.examples_by_contrast(contents[name].tracks, measured[name], count) for name in contents}
+        sentence = (
+            f"First frames of {' and of '.join(contents)}, each from the least contrast to the most, evenly spaced by rank."
+        )
         sheets["beside.png"] = data_sheets.paired_sheet(pair, view), sentence
-    for i, (name, one) in enumerate(found.items()):
+    for i, (name, one) in enumerate(contents.items()):
         prefix = "other_" if i else ""
         shown = data_sheets.random_examples(one.tracks, rows, seed)
         sheet = data_sheets.example_sheet(shown, view, scale, config["data"]["augment"], seed)

@@ -53,7 +53,7 @@ def run(flags: argparse.Namespace) -> None:
     if flags.photographs:
         photographs = read_labels(flags.labels, flags.photographs)
         plates["photographs"] = [sensitivity.Plate(one.read(), None, one.text) for one in photographs]
-    found = []
+    measured = []
     for number, weights in enumerate(flags.weights or bundled_names()):
         bundle, reader = load_weights(weights), load(weights)
         if not reader.enhances or not reader.reads:
@@ -61,11 +61,11 @@ def run(flags: argparse.Namespace) -> None:
         folder = workdir / f"{number:02d}_{pathlib.Path(weights).stem}"
         metrics = evaluate(weights, str(root), str(folder), tfds_dir=tfds_dir, with_strangers=True)
         sensitivities = {name: sensitivity.measure(reader, some) for name, some in plates.items()}
-        found.append(results.Measured(str(weights), bundle, metrics, sensitivities, _speed(reader), reader.device))
+        measured.append(results.Measured(str(weights), bundle, metrics, sensitivities, _speed(reader), reader.device))
     texts = {name: [plate.text for plate in some] for name, some in plates.items()}
-    page = results.page(found, texts, tracks=flags.tracks, seed=flags.seed, cores=os.cpu_count() or 1)
+    page = results.page(measured, texts, tracks=flags.tracks, seed=flags.seed, cores=os.cpu_count() or 1)
     if flags.to_cards:
-        for one in found:
+        for one in measured:
             figures = results.card_results(one, texts, tracks=flags.tracks, seed=flags.seed, cores=os.cpu_count() or 1)
             if path := bundle_path(one.name):
                 add_to_card(path, {"results": figures})

@@ -101,7 +101,7 @@ def following_command(argv: Sequence[str], workdir: str, root: str) -> str:
       root: of its tracks.
     """
     given = shlex.join(["python", *argv])
-    following = re.sub(r"(?<=--stage[= ])[0-3]\b|(?<=/stage)[0-3](?=\.py)", lambda found: str(int(found[0]) + 1), given, count=1)
+    following = re.sub(r"(?<=--stage[= ])[0-3]\b|(?<=/stage)[0-3](?=\.py)", lambda match: str(int(match[0]) + 1), given, count=1)
     if following != given:
         return following
     evaluation = ["--checkpoint", f"{workdir}/best", "--data-root", root, "--split=val"]

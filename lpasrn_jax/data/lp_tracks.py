@@ -93,15 +93,15 @@ def prepare(
         raise UserError(f"data.val_root: {val_root} and data.val_list: {val_list} found; expected one of them, or neither")
     if val_root:
         return _two_roots(*(_prepared(place, plate_format, tfds_dir, strict) for place in (root, val_root)))
-    found = _prepared(root, plate_format, tfds_dir, strict)
-    listed = splits.listed_tracks(val_list, found.names) if val_list else None
+    prepared = _prepared(root, plate_format, tfds_dir, strict)
+    listed = splits.listed_tracks(val_list, prepared.names) if val_list else None
     members: dict[str, list[int]] = {"train": [], "val": []}
-    for index, text in enumerate(found.texts):
+    for index, text in enumerate(prepared.texts):
         split = splits.split_of(text, val_split) if listed is None else "val" if index in listed else "train"
         members[split].append(index)
-    _warn_of_shared(*([found.texts[index] for index in members[name]] for name in ("train", "val")))
-    train, val = (Subset(found.source, tuple(members[name])) for name in ("train", "val"))
-    return PreparedTracks(found.source, train, val, found.scenarios, found.bad, found.summary, found.directory)
+    _warn_of_shared(*([prepared.texts[index] for index in members[name]] for name in ("train", "val")))
+    train, val = (Subset(prepared.source, tuple(members[name])) for name in ("train", "val"))
+    return PreparedTracks(prepared.source, train, val, prepared.scenarios, prepared.bad, prepared.summary, prepared.directory)
 
 
 class _Prepared(NamedTuple):

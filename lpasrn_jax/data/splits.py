@@ -57,7 +57,7 @@ def listed_tracks(path: str | os.PathLike[str], names: Sequence[str]) -> frozens
         parts = pathlib.PurePosixPath(name).parts
         for start in range(len(parts)):
             endings.setdefault(parts[start:], []).append(place)
-    found = set()
+    listed = set()
     for number, line in enumerate(lines, start=1):
         parts = pathlib.PurePosixPath(line.strip()).parts
         if not parts or line.lstrip().startswith("#"):
@@ -66,7 +66,7 @@ def listed_tracks(path: str | os.PathLike[str], names: Sequence[str]) -> frozens
         if len(places) != 1:
             reason = f"fits {len(places)} tracks; give more of its path" if places else "is no track of data.root"
             raise UserError(f"data.val_list: {path}, line {number}: {line.strip()!r} {reason}")
-        found.add(places[0])
-    if not found:
+        listed.add(places[0])
+    if not listed:
         raise UserError(f"data.val_list: {path} lists no track; expected one per line")
-    return frozenset(found)
+    return frozenset(listed)

@@ -105,7 +105,7 @@ def measure_frame(
       whole: measure the pixels of the whole frame even where corners are known.
     """
     h, w, _ = image.shape
-    found = {
+    measurements = {
         "frame_height": float(h),
         "frame_width": float(w),
         "plate_height": math.nan,
@@ -119,13 +119,13 @@ def measure_frame(
             0.5 * (math.hypot(*one) + math.hypot(*other)) for one, other in ((left, right), (top, bottom))
         )
         along = top - bottom  # the bottom side runs from right to left
-        found["plate_height"] = plate_height
-        found["plate_share"] = cv2.contourArea(np.float32(corners)) / (h * w)
-        found["tilt"] = math.degrees(math.atan2(along[1], along[0]))
+        measurements["plate_height"] = plate_height
+        measurements["plate_share"] = cv2.contourArea(np.float32(corners)) / (h * w)
+        measurements["tilt"] = math.degrees(math.atan2(along[1], along[0]))
         if not whole:
             own_height, own_width = plate_height, plate_width
     shape = (min(size[0], max(1, round(own_height))), min(size[1], max(1, round(own_width))))
-    return found | _measure_pixels(frames.frame_array(image, None if whole else corners, shape))
+    return measurements | _measure_pixels(frames.frame_array(image, None if whole else corners, shape))
 
 
 def measure_tracks(tracks: Iterable[Track], sizes: Mapping[str, tuple[int, int]], *, whole_frames: bool = False) -> Measurements:
@@ -147,21 +147,21 @@ def measure_tracks(tracks: Iterable[Track], sizes: Mapping[str, tuple[int, int]]
     return Measurements(values, {kind: np.array(owners[kind]) for kind in values})
 
 
-def summarise_set(found: RootContents, measurements: Measurements) -> dict[str, Any]:
+def summarise_set(contents: RootContents, measurements: Measurements) -> dict[str, Any]:
     """The set in numbers, ready for JSON.
 
     `tracks`, `plates` (different texts), `bad` and `stray`; tracks by `layouts` and by `scenarios`; how often each of the
     `characters` stands on a track's plate; `frames` by kind, the share of them `with_corners`, and `metrics` by kind: mean,
     standard deviation, `QUANTILES` and `within_track`, the mean of the tracks' own standard deviations.
     """
-    texts = [track.text for track in found.tracks if track.text is not None]
+    texts = [track.text for track in contents.tracks if track.text is not None]
     return {
-        "tracks": len(found.tracks),
+        "tracks": len(contents.tracks),
         "plates": len(set(texts)),
-        "bad": [{"track": track.name, "reason": track.reason} for track in found.bad],
-        "stray": len(found.stray),
-        "layouts": _counts(track.layout or "unknown" for track in found.tracks),
-        "scenarios": _counts(track.scenario for track in found.tracks),
+        "bad": [{"track": track.name, "reason": track.reason} for track in contents.bad],
+        "stray": len(contents.stray),
+        "layouts": _counts(track.layout or "unknown" for track in contents.tracks),
+        "scenarios": _counts(track.scenario for track in contents.tracks),
         "characters": _counts("".join(texts)),
         "frames": {kind: len(owner) for kind, owner in measurements.track.items()},
         "with_corners": {kind: float(np.isfinite(by_name["tilt"]).mean()) for kind, by_name in measurements.values.items()},
@@ -174,12 +174,12 @@ def summarise_set(found: RootContents, measurements: Measurements) -> dict[str, 
 
 def compare_sets(first: Measurements, second: Measurements) -> dict[str, dict[str, Difference]]:
     """By kind and metric, what tells the second set from the first; the largest distance comes first."""
-    found = {}
+    by_kind = {}
     for kind in first.values.keys() & second.values.keys():
         pairs = {name: (_known(first.values[kind][name]), _known(second.values[kind][name])) for name in METRICS}
         differences = {name: _difference(*pair) for name, pair in pairs.items() if all(values.size for values in pair)}
-        found[kind] = dict(sorted(differences.items(), key=lambda item: -item[1].distance))
-    return {kind: found[kind] for kind in KINDS if kind in found}
+        by_kind[kind] = dict(sorted(differences.items(), key=lambda item: -item[1].distance))
+    return {kind: by_kind[kind] for kind in KINDS if kind in by_kind}
 
 
 def chance_distance(first_tracks: int, second_tracks: int) -> float:

@@ -40,10 +40,10 @@ def intervals(values: Values, plates: Sequence[str]) -> dict[str, dict[str, list
       values: by metric and kind.
       plates: what stands on each frame's plate.
     """
-    found: dict[str, dict[str, list[float]]] = {}
+    by_metric: dict[str, dict[str, list[float]]] = {}
     for metric, by_kind in values.items():
         columns = {kind: by_kind[kind] for kind in KINDS if kind in by_kind}
         pairs = [(kind, other) for kind in made_kinds(columns) for other in ("bicubic", "hr") if other in columns]
         columns |= {difference(kind, other): columns[kind] - columns[other] for kind, other in pairs}
-        found[metric] = {name: list(bootstrap_interval(column, plates)) for name, column in columns.items()}
-    return found
+        by_metric[metric] = {name: list(bootstrap_interval(column, plates)) for name, column in columns.items()}
+    return by_metric

@@ -33,38 +33,38 @@ class _Row(NamedTuple):
     at_most_hr: bool = False
 
 
-def answers_table(found: Mapping[str, Any]) -> str:
+def answers_table(metrics: Mapping[str, Any]) -> str:
     """Each question, the figures that answer it, and the answers; empty where nothing was made by a generator.
 
     Args:
-      found: the content of metrics.json.
+      metrics: the content of metrics.json.
     """
-    made = made_kinds(found["psnr"])
+    made = made_kinds(metrics["psnr"])
     if not made:
         return ""
     kinds = [kind for kind in TITLES if kind in (*made, "bicubic", "hr")]
     lines = []
     for question in QUESTIONS:
-        rows = _rows(found, question)
+        rows = _rows(metrics, question)
         for i, row in enumerate(rows):
             figures = [row.form.format(row.figures[kind]) if kind in row.figures else "-" for kind in kinds]
             lines.append([question if i == 0 else "", row.title, *figures, *(_answer(row, kind) for kind in made)])
         if not rows:
-            lines.append([question, _why_not(found, question), *["-"] * (len(kinds) + len(made))])
+            lines.append([question, _why_not(metrics, question), *["-"] * (len(kinds) + len(made))])
     return table(["", "", *(TITLES[kind] for kind in kinds), *(f"answer for {TITLES[kind]}" for kind in made)], lines)
 
 
-def _rows(found: Mapping[str, Any], question: str) -> list[_Row]:
+def _rows(metrics: Mapping[str, Any], question: str) -> list[_Row]:
     """What answers a question; nothing where it was not measured."""
     if question != BY_STRANGERS:
         return [
-            _Row(*METRICS[metric], found[metric], found["intervals"][metric], metric in AT_MOST_HR)
+            _Row(*METRICS[metric], metrics[metric], metrics["intervals"][metric], metric in AT_MOST_HR)
             for metric in QUESTIONS[question]
-            if metric in found
+            if metric in metrics
         ]
     return [
         _Row(f"{name}, {STRANGERS_METRICS[metric][0]}", STRANGERS_METRICS[metric][1], of[metric], of["intervals"][metric])
-        for name, of in found.get("strangers", {}).items()
+        for name, of in metrics.get("strangers", {}).items()
         if "left_out" not in of
         for metric in QUESTIONS[question]
     ]
@@ -80,7 +80,7 @@ def _answer(row: _Row, kind: str) -> str:
     return f"{answer}: {with_interval(row.form, row.figures[kind] - row.figures[other], (low, high))} over {TITLES[other]}"
 
 
-def _why_not(found: Mapping[str, Any], question: str) -> str:
+def _why_not(metrics: Mapping[str, Any], question: str) -> str:
     if question != BY_STRANGERS:
         return "the checkpoint has no OCR"
-    return "none is installed" if "strangers" in found else "not asked: `--strangers`"
+    return "none is installed" if "strangers" in metrics else "not asked: `--strangers`"

@@ -67,8 +67,8 @@ def area_under_risk_coverage(confidence: Confidence, right: Right) -> float:
 
 def coverage_at_risk(confidence: Confidence, right: Right, risk: float) -> float:
     """The largest share of readings, the most confident first, of which at most `risk` are wrong; 0 where there is none."""
-    coverage, found = risk_coverage(confidence, right)
-    return float(max(coverage[found <= risk], default=0.0))
+    coverage, risks = risk_coverage(confidence, right)
+    return float(max(coverage[risks <= risk], default=0.0))
 
 
 def _checked(confidence: Confidence, right: Right) -> tuple[Confidence, Right]:

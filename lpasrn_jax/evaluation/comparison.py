@@ -50,14 +50,14 @@ def read_other(path: str) -> Other:
       UserError: for a file that can't be read or holds no metrics.
     """
     try:
-        found = json.loads(pathlib.Path(path).read_text())
+        metrics = json.loads(pathlib.Path(path).read_text())
     except (OSError, ValueError) as error:
         raise UserError(f"--against={path}: can't be read ({error}); give the {METRICS_FILE} of another evaluation") from error
-    if not isinstance(found, dict) or "psnr" not in found:
+    if not isinstance(metrics, dict) or "psnr" not in metrics:
         raise UserError(f"--against={path}: holds no metrics; give the {METRICS_FILE} of another evaluation")
     frames = pathlib.Path(path).with_name(FRAMES_FILE)
     if not frames.exists():
-        return Other(found, None, None)
+        return Other(metrics, None, None)
     values: dict[str, dict[str, np.ndarray]] = {}
     try:
         with np.load(frames) as columns:
@@ -68,12 +68,12 @@ def read_other(path: str) -> Other:
                     values.setdefault(metric, {})[kind] = columns[name]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{frames}: can't be read ({error}); evaluate that checkpoint again") from error
-    return Other(found, values, plates)
+    return Other(metrics, values, plates)
 
 
-def same_images(found: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def same_images(metrics: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two evaluations are known to be of the same images."""
-    return found.get("images") is not None and found["images"] == other.get("images")
+    return metrics.get("images") is not None and metrics["images"] == other.get("images")
 
 
 def paired_intervals(values: Values, plates: Sequence[str], other: Other) -> dict[str, dict[str, tuple[float, float]]]:

@@ -1,4 +1,4 @@
-"""The confidence of readings of tracks, and the calibration that makes it honest."""
+"""The confidence of readings, and the fit of its calibration."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lpasrn_jax.reading.fusion import fuse
 from lpasrn_jax.reading.reading import slot_probabilities
 from lpasrn_jax.weights.bundle import Calibration
 
-TEMPERATURES = (0.25, 16.0)  # the range in which one is looked for
-AT_BOUND = 1e-3  # relative distance from an end of a range at which the minimiser has stopped there for want of a minimum
+TEMPERATURES = (0.25, 16.0)  # range of the fit
+AT_BOUND = 1e-3  # relative distance from a bound below which the minimum counts as lying at the bound
 SURE = 1 - 1e-9  # confidence is kept within [1 - SURE, SURE], so that one wrong reading has a finite loss
 
 LogProbs = Float[np.ndarray, "m f k v"]
@@ -55,20 +55,20 @@ def confidence(readings: GroupReadings, layout_masks: Masks, calibration: Calibr
 def fit_calibration(
     frames: Float[np.ndarray, "t*f k v"], tracks: LogProbs, text: Int[np.ndarray, "t*f k"], layout_masks: Masks
 ) -> Calibration | None:
-    """The calibration under which it is most likely that just those readings are right that are.
+    """The maximum-likelihood calibration, given which readings are right.
 
-    The temperature is found on single frames, then the correlation on whole tracks. Both maximise the likelihood of "this text is
-    right", the event whose probability a reader is told; the slots of a plate are misread together, so probabilities that are
-    right slot by slot would make their product too small.
+    The temperature is fitted on single frames, then the correlation on whole tracks. Both maximise the likelihood of "this text
+    is right", the event whose probability is reported; the slots of a plate are misread together, so the product of
+    probabilities calibrated slot by slot would be too small.
 
     Args:
-      frames: slot log-probabilities of every frame read by itself.
-      tracks: those of the frames of every track read together; f may be 1.
+      frames: slot log-probabilities of every frame by itself.
+      tracks: slot log-probabilities of the frames of every track; f may be 1.
       text: of the frames, as class indices.
 
     Returns:
-      None if it failed: the likelihood still grew at an end of the temperatures' range or at correlation 1, as where all readings
-      are right or all are wrong. Correlation 0, frames that err independently, is an end and a finding.
+      None if the fit failed: the likelihood still grew at an end of the temperatures' range or at correlation 1, as it does if
+      all readings are right or all are wrong. Correlation 0, frames that err independently, is a valid result.
     """
 
     def loss(readings: GroupReadings, calibration: Calibration) -> float:

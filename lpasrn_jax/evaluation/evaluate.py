@@ -67,7 +67,7 @@ def evaluate(
     read = summary.slot_texts(results, reader.plate_format)
     values = summary.frame_values(results, read, reader.plate_format)
     plates = [reader.plate_format.decode(text) for text in results.text]
-    found = {
+    metrics = {
         "checkpoint": str(checkpoint),
         "step": bundle.about.get("step"),
         "stages": list(bundle.config.get("lineage", ())),
@@ -81,23 +81,23 @@ def evaluate(
         **summary.summarize(results, read, values, reader.plate_format, reader.scenarios, bundle.calibration),
     }
     if read:
-        found["calibration_failed"] = bundle.about.get("calibrated") is False
-        found["calibration_plates"] = calibration_plates(bundle.config["data"], data_root, split)
+        metrics["calibration_failed"] = bundle.about.get("calibrated") is False
+        metrics["calibration_plates"] = calibration_plates(bundle.config["data"], data_root, split)
     if with_strangers:
-        found["strangers"] = strangers.strangers_metrics(evaluator, reader, results)
+        metrics["strangers"] = strangers.metrics_by_stranger(evaluator, reader, results)
     rows = report.rows_to_show(results, read)
     folder = pathlib.Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / METRICS_FILE).write_text(json.dumps(found, indent=2) + "\n")
-        (folder / "main.csv").write_text(exports.main_csv(found))
-        (folder / "main.tex").write_text(exports.main_latex(found))
+        (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n")
+        (folder / "main.csv").write_text(exports.main_csv(metrics))
+        (folder / "main.tex").write_text(exports.main_latex(metrics))
         comparison.save_frames(folder, values, plates)
         compared = report.Compared(other.metrics, comparison.paired_intervals(values, plates, other)) if other else None
-        report.write_report(folder, found, results, read, rows, evaluator.pictures(reader, rows), reader.plate_format, compared)
+        report.write_report(folder, metrics, results, read, rows, evaluator.pictures(reader, rows), reader.plate_format, compared)
     except OSError as error:
         raise UserError(f"--out={out}: cannot be written ({error.strerror}); choose a folder that can") from error
-    return found
+    return metrics
 
 
 def _weights(checkpoint: str) -> Bundle:

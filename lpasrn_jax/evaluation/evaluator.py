@@ -86,9 +86,9 @@ class Evaluator:
         logits = metrics.ocr_logits(self._model, params, {**made, "hr": hr})
         return by_kind, scores, *self._read(logits)
 
-    def _read(self, logits: dict[str, OCRLogits]) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+    def _read(self, logits_by_kind: dict[str, OCRLogits]) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
         masks = self._model.plate_format.layout_masks()
-        slots = {kind: of_kind.slot_log_probs for kind, of_kind in logits.items()}
-        greedy = {kind: ctc_greedy(of_kind.ctc).classes for kind, of_kind in logits.items()}
-        beam = {kind: ctc_beam(of_kind.ctc, masks).classes for kind, of_kind in logits.items()}
+        slots = {kind: logits.slot_log_probs for kind, logits in logits_by_kind.items()}
+        greedy = {kind: ctc_greedy(logits.ctc).classes for kind, logits in logits_by_kind.items()}
+        beam = {kind: ctc_beam(logits.ctc, masks).classes for kind, logits in logits_by_kind.items()}
         return slots, greedy, beam

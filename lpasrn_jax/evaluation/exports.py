@@ -10,25 +10,25 @@ from typing import Any
 from lpasrn_jax.evaluation.tables import METRICS, TITLES
 
 
-def main_csv(found: Mapping[str, Any]) -> str:
+def main_csv(metrics: Mapping[str, Any]) -> str:
     """A line per metric and kind of image: its mean and the ends of its 95 % interval. Differences, as `sr - bicubic`, have lines
     of their own.
 
     Args:
-      found: the content of metrics.json.
+      metrics: the content of metrics.json.
     """
     lines = []
     for metric in METRICS:
-        for kind, (low, high) in found.get("intervals", {}).get(metric, {}).items():
+        for kind, (low, high) in metrics.get("intervals", {}).get(metric, {}).items():
             first, _, second = kind.partition(" - ")
-            mean = found[metric][first] - (found[metric][second] if second else 0.0)
+            mean = metrics[metric][first] - (metrics[metric][second] if second else 0.0)
             lines.append([metric, kind, mean, low, high])
     return _csv(["metric", "image", "mean", "low", "high"], lines)
 
 
-def main_latex(found: Mapping[str, Any]) -> str:
+def main_latex(metrics: Mapping[str, Any]) -> str:
     """A tabular of `booktabs`: a row per metric, a column per kind of image."""
-    return _latex(found, lambda form, value: form.format(value))
+    return _latex(metrics, lambda form, value: form.format(value))
 
 
 def runs_csv(runs: Mapping[str, Any]) -> str:
@@ -53,13 +53,13 @@ def _csv(header: Sequence[str], lines: Sequence[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def _latex(found: Mapping[str, Any], shown) -> str:
-    metrics = [metric for metric in METRICS if metric in found]
-    kinds = [kind for kind in TITLES if any(kind in found[metric] for metric in metrics)]
+def _latex(figures: Mapping[str, Any], shown) -> str:
+    metrics = [metric for metric in METRICS if metric in figures]
+    kinds = [kind for kind in TITLES if any(kind in figures[metric] for metric in metrics)]
     rows = [["", *(TITLES[kind] for kind in kinds)]]
     for metric in metrics:
         title, form = METRICS[metric]
-        rows.append([title, *(shown(form, found[metric][kind]) if kind in found[metric] else "--" for kind in kinds)])
+        rows.append([title, *(shown(form, figures[metric][kind]) if kind in figures[metric] else "--" for kind in kinds)])
     head, *body = [" & ".join(cell.replace("%", "\\%") for cell in row) + r" \\" for row in rows]
     columns = "l" + "r" * len(kinds)
     lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule", r"\end{tabular}"]

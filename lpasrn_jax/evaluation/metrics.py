@@ -74,9 +74,9 @@ def ocr_logits(model: PlateModel, params: Params, images_by_kind: Mapping[str, F
     return {kind: model.logits(params, image) for kind, image in images_by_kind.items()}
 
 
-def read_slots(logits: Mapping[str, OCRLogits], layout_masks: Bool[Array, "l k v"]) -> dict[str, Decoded]:
-    """The text that the slot head reads in each kind of image; the layout is found out, not given."""
-    return {kind: decode_slots(found.slots, layout_masks) for kind, found in logits.items()}
+def read_slots(logits_by_kind: Mapping[str, OCRLogits], layout_masks: Bool[Array, "l k v"]) -> dict[str, Decoded]:
+    """The text that the slot head reads in each kind of image; the layout is inferred."""
+    return {kind: decode_slots(logits.slots, layout_masks) for kind, logits in logits_by_kind.items()}
 
 
 def char_accuracy(predicted: Int[Array, "b k"], text: Int[Array, "b k"]) -> Float[Array, " b"]:

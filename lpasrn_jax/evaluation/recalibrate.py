@@ -33,8 +33,8 @@ def recalibrated(bundle: Bundle, data_root: str, tfds_dir: str) -> Bundle:
     results = Evaluator(bundle).frame_results(reader)
     slots = {kind: results.slots[kind] for kind in witnesses.kinds(results.slots, witnesses.AS_IT_IS)}
     looks = witnesses.frame_log_probs(slots), witnesses.track_log_probs(slots, FRAMES)
-    found = fit_calibration(*looks, results.text, reader.plate_format.layout_masks())
-    if found is None:
+    calibration = fit_calibration(*looks, results.text, reader.plate_format.layout_masks())
+    if calibration is None:
         raise UserError(f"calibration: none fits the readings of {data_root}; give more tracks, some of which are hard to read")
     about = {name: value for name, value in bundle.about.items() if name != "calibrated"}
-    return dataclasses.replace(bundle, about={**about, **found._asdict()})
+    return dataclasses.replace(bundle, about={**about, **calibration._asdict()})

@@ -79,7 +79,7 @@ class Compared(NamedTuple):
 
 def write_report(
     folder: pathlib.Path,
-    found: Mapping[str, Any],
+    metrics: Mapping[str, Any],
     results: FrameResults,
     read: Mapping[str, Int[np.ndarray, "n k"]],
     rows: Int[np.ndarray, " r"],
@@ -90,7 +90,7 @@ def write_report(
     """Write report.md and its pictures into `folder`.
 
     Args:
-      found: the content of metrics.json.
+      metrics: the content of metrics.json.
       results: per frame.
       read: the texts of all frames by kind; nothing without an OCR.
       rows: the frames whose pictures are shown.
@@ -108,27 +108,27 @@ def write_report(
     if read:
         counts = texts.confusion_counts(results.text, read[main_kind(list(read))], len(plate_format.labels))
         Image.fromarray(confusion_picture(counts, plate_format.labels)).save(folder / CONFUSION)
-        diagrams.write_reliability(folder / RELIABILITY, found["confidence"], list(found["confidence"]))
-    (folder / "report.md").write_text(report_text(found, slots=plate_format.length, rows=len(rows), other=other))
+        diagrams.write_reliability(folder / RELIABILITY, metrics["confidence"], list(metrics["confidence"]))
+    (folder / "report.md").write_text(report_text(metrics, slots=plate_format.length, rows=len(rows), other=other))
 
 
-def report_text(found: Mapping[str, Any], *, slots: int, rows: int, other: Compared | None = None) -> str:
+def report_text(metrics: Mapping[str, Any], *, slots: int, rows: int, other: Compared | None = None) -> str:
     """The Markdown of an evaluation.
 
     Args:
-      found: the content of metrics.json.
+      metrics: the content of metrics.json.
       slots: characters of a plate.
       rows: frames that the picture shows.
       other: the evaluation to compare with.
     """
-    parts = ["# Evaluation", _subject(found), *_answers_part(found), "## All figures", tables.metrics_table(found)]
-    parts += [IMAGE_DEFINITIONS, "The images by layout:", tables.layouts_table(found["images_by_layout"])]
-    if "char_acc" in found:
-        parts += [TEXT_DEFINITIONS.format(slots=slots), *_texts_part(found), *_tracks_part(found), *_confidence_part(found)]
-    parts += _strangers_part(found)
+    parts = ["# Evaluation", _subject(metrics), *_answers_part(metrics), "## All figures", tables.metrics_table(metrics)]
+    parts += [IMAGE_DEFINITIONS, "The images by layout:", tables.layouts_table(metrics["images_by_layout"])]
+    if "char_acc" in metrics:
+        parts += [TEXT_DEFINITIONS.format(slots=slots), *_texts_part(metrics), *_tracks_part(metrics), *_confidence_part(metrics)]
+    parts += _strangers_part(metrics)
     if other is not None:
-        parts += _compared_part(found, other)
-    return "\n\n".join([*parts, "## Pictures", *_pictures_part(found, rows)]) + "\n"
+        parts += _compared_part(metrics, other)
+    return "\n\n".join([*parts, "## Pictures", *_pictures_part(metrics, rows)]) + "\n"
 
 
 def rows_to_show(results: FrameResults, read: Mapping[str, Int[np.ndarray, "n k"]]) -> Int[np.ndarray, " r"]:
@@ -146,96 +146,98 @@ def rows_by_gain(gain: Float[np.ndarray, " n"], count: int) -> Int[np.ndarray, "
     return order[places]
 
 
-def _subject(found: Mapping[str, Any]) -> str:
-    step = "" if found["step"] is None else f", step {found['step']}"  # imported weights do not know theirs
+def _subject(metrics: Mapping[str, Any]) -> str:
+    step = "" if metrics["step"] is None else f", step {metrics['step']}"  # imported weights do not know theirs
     subject = (
-        f"{found['frames']} frames of {found['tracks']} tracks in `{found['data_root']}` (split: {found['split']}); "
-        f"checkpoint `{found['checkpoint']}`{step}."
+        f"{metrics['frames']} frames of {metrics['tracks']} tracks in `{metrics['data_root']}` (split: {metrics['split']}); "
+        f"checkpoint `{metrics['checkpoint']}`{step}."
     )
-    stages = found["stages"]
+    stages = metrics["stages"]
     if stages:
         count = COUNTS[len(stages) - 1] if len(stages) <= len(COUNTS) else len(stages)
         subject += f"\nTrained in {count} stage{'s' if len(stages) > 1 else ''}: {', '.join(stages)}."
-    if found["note"]:
-        subject += f"\nOf the weights: {found['note']}"
-    if "baseline" in found.get("char_acc", {}):
-        subject += f"\nBaseline: bicubic images, read by the OCR `{found['baseline']}`, which was trained on such."
+    if metrics["note"]:
+        subject += f"\nOf the weights: {metrics['note']}"
+    if "baseline" in metrics.get("char_acc", {}):
+        subject += f"\nBaseline: bicubic images, read by the OCR `{metrics['baseline']}`, which was trained on such."
     return subject
 
 
-def _answers_part(found: Mapping[str, Any]) -> list[str]:
-    table = answers.answers_table(found)
+def _answers_part(metrics: Mapping[str, Any]) -> list[str]:
+    table = answers.answers_table(metrics)
     return ["## What the generator is worth", table, answers.DEFINITIONS] if table else []
 
 
-def _compared_part(found: Mapping[str, Any], other: Compared) -> list[str]:
+def _compared_part(metrics: Mapping[str, Any], other: Compared) -> list[str]:
     theirs = other.metrics
-    same = same_images(found, theirs)
+    same = same_images(metrics, theirs)
     there, others = theirs.get("frames", "an unknown number of"), theirs.get("images", "unknown")
-    how = PAIRED if same else NOT_PAIRED.format(here=found["frames"], images=found["images"], there=there, others=others)
-    table = tables.against_table(found, theirs, other.intervals if same else {}, with_differences=same)
+    how = PAIRED if same else NOT_PAIRED.format(here=metrics["frames"], images=metrics["images"], there=there, others=others)
+    table = tables.against_table(metrics, theirs, other.intervals if same else {}, with_differences=same)
     return ["## Compared", f"With `{theirs.get('checkpoint')}` on `{theirs.get('data_root')}`.", how, table]
 
 
-def _strangers_part(found: Mapping[str, Any]) -> list[str]:
-    if "strangers" not in found:
+def _strangers_part(metrics: Mapping[str, Any]) -> list[str]:
+    if "strangers" not in metrics:
         return []
-    here = [f"{name} ({of['version']})" for name, of in found["strangers"].items() if "version" in of]
-    read = [STRANGERS_DEFINITIONS.format(readers=", ".join(here)), tables.strangers_table(found["strangers"])] if here else []
-    left_out = [f"{name} was left out: {of['left_out']}" for name, of in found["strangers"].items() if "left_out" in of]
+    here = [f"{name} ({of['version']})" for name, of in metrics["strangers"].items() if "version" in of]
+    read = [STRANGERS_DEFINITIONS.format(readers=", ".join(here)), tables.strangers_table(metrics["strangers"])] if here else []
+    left_out = [f"{name} was left out: {of['left_out']}" for name, of in metrics["strangers"].items() if "left_out" in of]
     return ["## Strangers", *read, *left_out]
 
 
-def _texts_part(found: Mapping[str, Any]) -> list[str]:
-    kind = tables.TITLES[main_kind(list(found["char_acc"]))]
-    parts = [f"How {kind} is read by the two heads of the OCR:", tables.decoders_table(found["decoders"])]
+def _texts_part(metrics: Mapping[str, Any]) -> list[str]:
+    kind = tables.TITLES[main_kind(list(metrics["char_acc"]))]
+    parts = [f"How {kind} is read by the two heads of the OCR:", tables.decoders_table(metrics["decoders"])]
     for name in ("by_layout", "by_scenario"):
-        parts += [f"{name.replace('_', ' ').capitalize()}:", tables.groups_table(found[name])]
-    main = main_kind(list(found["char_acc"]))
-    parts += ["By character (an underscore is a slot without one):", tables.characters_table(found["characters"], main)]
-    if not found["confusions"]:
+        parts += [f"{name.replace('_', ' ').capitalize()}:", tables.groups_table(metrics[name])]
+    main = main_kind(list(metrics["char_acc"]))
+    parts += ["By character (an underscore is a slot without one):", tables.characters_table(metrics["characters"], main)]
+    if not metrics["confusions"]:
         return [*parts, f"In {kind}, no character was misread."]
-    return [*parts, f"The most frequent misreadings in {kind}:", tables.confusions_table(found["confusions"])]
+    return [*parts, f"The most frequent misreadings in {kind}:", tables.confusions_table(metrics["confusions"])]
 
 
-def _tracks_part(found: Mapping[str, Any]) -> list[str]:
-    kind = tables.TITLES[main_kind(list(found["char_acc"]))]
+def _tracks_part(metrics: Mapping[str, Any]) -> list[str]:
+    kind = tables.TITLES[main_kind(list(metrics["char_acc"]))]
     return [
         "## Tracks",
         TRACK_DEFINITIONS.format(kind=kind),
-        tables.tracks_table(found["track_acc"]),
+        tables.tracks_table(metrics["track_acc"]),
         "By summed log-probabilities, for each kind of image:",
-        tables.tracks_table({tables.TITLES[k]: row for k, row in found["track_acc_by_kind"].items()}),
+        tables.tracks_table({tables.TITLES[k]: row for k, row in metrics["track_acc_by_kind"].items()}),
     ]
 
 
-def _confidence_part(found: Mapping[str, Any]) -> list[str]:
+def _confidence_part(metrics: Mapping[str, Any]) -> list[str]:
     return [
         "## Confidence",
-        CONFIDENCE_DEFINITIONS.format(calibration=_calibration(found)),
-        tables.confidence_table(found["confidence"]),
+        CONFIDENCE_DEFINITIONS.format(calibration=_calibration(metrics)),
+        tables.confidence_table(metrics["confidence"]),
         f"![Reliability diagrams]({RELIABILITY})",
     ]
 
 
-def _calibration(found: Mapping[str, Any]) -> str:
+def _calibration(metrics: Mapping[str, Any]) -> str:
     """What the confidence is, and what it was calibrated with."""
-    if found["calibration"] is None:
-        why = "its fit failed in training, where it ended at a bound" if found["calibration_failed"] else "the weights have none"
+    if metrics["calibration"] is None:
+        why = (
+            "its fit failed in training, where it ended at a bound" if metrics["calibration_failed"] else "the weights have none"
+        )
         return f"The probability of the whole text, as the network has it: no calibration, for {why}."
-    fitted = "temperature {temperature:.3f} and frame correlation {frame_correlation:.3f}".format(**found["calibration"])
-    plates = CALIBRATION_PLATES[found["calibration_plates"]]
+    fitted = "temperature {temperature:.3f} and frame correlation {frame_correlation:.3f}".format(**metrics["calibration"])
+    plates = CALIBRATION_PLATES[metrics["calibration_plates"]]
     return f"The probability of the whole text, at {fitted}, fitted on plates set apart for it. {plates}"
 
 
-def _pictures_part(found: Mapping[str, Any], rows: int) -> list[str]:
-    kinds = ", ".join(["LR", *(tables.TITLES[kind] for kind in found["psnr"])]) + " and HR"
-    with_sr = "sr" in found["psnr"]
+def _pictures_part(metrics: Mapping[str, Any], rows: int) -> list[str]:
+    kinds = ", ".join(["LR", *(tables.TITLES[kind] for kind in metrics["psnr"])]) + " and HR"
+    with_sr = "sr" in metrics["psnr"]
     if with_sr:
         order = "From the largest gain in PSNR over bicubic (top) to the smallest, evenly spaced."
     else:
         order = "From the most characters of bicubic read right (top) to the fewest, evenly spaced."
-    if "char_acc" not in found:
+    if "char_acc" not in metrics:
         return [f"![{kinds} of {rows} frames]({PICTURE})", order]
     order += "\nBelow LR is the true text, below each other image what was read in it; wrong characters are white on red."
     return [f"![{kinds} of {rows} frames]({PICTURE})", order, f"![Characters true and read]({CONFUSION})"]

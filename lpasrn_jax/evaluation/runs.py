@@ -15,19 +15,19 @@ from lpasrn_jax.evaluation.comparison import same_images
 from lpasrn_jax.evaluation.tables import METRICS, TITLES, table
 
 
-def over_runs(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def over_runs(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """`checkpoints`, `images`, the number of `runs`, and of each metric and kind of image its `mean` and standard `deviation`.
 
     The deviation is that of a sample (n - 1): how much another run may differ by its seed.
 
     Args:
-      found: the content of each run's metrics.json, at least two.
+      evaluations: the content of metrics.json of each run, at least two.
 
     Raises:
       UserError: for runs that were evaluated on different images.
     """
-    first = found[0]
-    for other in found[1:]:
+    first = evaluations[0]
+    for other in evaluations[1:]:
         if not same_images(first, other):
             raise UserError(
                 f"--checkpoint: {first['checkpoint']} and {other['checkpoint']} were judged on different images (another split, "
@@ -35,11 +35,12 @@ def over_runs(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             )
     figures: dict[str, Any] = {}
     for metric in METRICS:
-        kinds = [kind for kind in TITLES if all(kind in one.get(metric, {}) for one in found)]
-        columns = {kind: np.array([one[metric][kind] for one in found]) for kind in kinds}
+        kinds = [kind for kind in TITLES if all(kind in one.get(metric, {}) for one in evaluations)]
+        columns = {kind: np.array([one[metric][kind] for one in evaluations]) for kind in kinds}
         if columns:
             figures[metric] = {k: {"mean": float(c.mean()), "deviation": float(c.std(ddof=1))} for k, c in columns.items()}
-    about = {"checkpoints": [one["checkpoint"] for one in found], "images": first["images"], "runs": len(found)}
+    checkpoints = [one["checkpoint"] for one in evaluations]
+    about = {"checkpoints": checkpoints, "images": first["images"], "runs": len(evaluations)}
     return about | figures
 
 
@@ -57,9 +58,9 @@ def runs_text(runs: Mapping[str, Any]) -> str:
     return "\n\n".join(["# Evaluation of several runs", told, names, table(["", *(TITLES[kind] for kind in kinds)], rows)]) + "\n"
 
 
-def write_runs(folder: pathlib.Path, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def write_runs(folder: pathlib.Path, evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Write runs.json, runs.md, runs.csv and runs.tex; returns the content of runs.json."""
-    runs = over_runs(found)
+    runs = over_runs(evaluations)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "runs.json").write_text(json.dumps(runs, indent=2) + "\n")
     (folder / "runs.md").write_text(runs_text(runs))

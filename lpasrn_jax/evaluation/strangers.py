@@ -148,7 +148,7 @@ def scores(texts: Mapping[str, Sequence[str]], truth: Sequence[str], patterns: S
     return {"edit_acc": edits, "word_acc": right(texts), "word_acc_mapped": right(mapped)}
 
 
-def strangers_metrics(evaluator: Evaluator, reader: pipeline.FramePairReader, results: FrameResults) -> dict[str, Any]:
+def metrics_by_stranger(evaluator: Evaluator, reader: pipeline.FramePairReader, results: FrameResults) -> dict[str, Any]:
     """The section `strangers` of metrics.json, by name: `version`, metrics and `intervals`, or why one is `left_out`.
 
     Args:
@@ -160,12 +160,12 @@ def strangers_metrics(evaluator: Evaluator, reader: pipeline.FramePairReader, re
     plate_format = reader.plate_format
     truth = [plate_format.decode(text) for text in results.text[:: pipeline.FRAMES]]
     patterns = [plate_format.layouts[i][1] for i in results.layout[:: pipeline.FRAMES]]
-    found: dict[str, Any] = {}
+    by_stranger: dict[str, Any] = {}
     for name, texts in read_first_frames(evaluator, reader, opened).items():
         values = scores(texts, truth, patterns)
-        found[name] = {
+        by_stranger[name] = {
             "version": opened[name].version,
             **aggregate.means(values),
             "intervals": aggregate.intervals(values, truth),
         }
-    return found | {name: {"left_out": reason} for name, reason in left_out.items()}
+    return by_stranger | {name: {"left_out": reason} for name, reason in left_out.items()}

@@ -31,7 +31,7 @@ def main_kind(kinds: Sequence[str]) -> str:
 
 
 def slot_texts(results: FrameResults, plate_format: PlateFormat) -> dict[str, Int[np.ndarray, "n k"]]:
-    """What the slot head reads in each kind of image; the layout is found out."""
+    """The texts that the slot head reads in each kind of image; the layout is inferred."""
     masks = plate_format.layout_masks()
     return {kind: fuse("log_probs", slots[:, None], masks).classes for kind, slots in results.slots.items()}
 
@@ -54,29 +54,29 @@ def summarize(
       calibrated: the calibration of the weights; None to evaluate the network's own probabilities.
     """
     truth = [plate_format.decode(text) for text in results.text]
-    found: dict[str, Any] = aggregate.means(values)
-    found["intervals"] = aggregate.intervals(values, truth)
-    found["images_by_layout"] = _images_by_layout(results, plate_format.layout_names)
+    figures: dict[str, Any] = aggregate.means(values)
+    figures["intervals"] = aggregate.intervals(values, truth)
+    figures["images_by_layout"] = _images_by_layout(results, plate_format.layout_names)
     if not read:
-        return found
+        return figures
     kind, masks = main_kind(list(read)), plate_format.layout_masks()
-    found["at_least"] = {
+    figures["at_least"] = {
         str(count): {k: _mean(texts.characters_right(read[k], results.text) >= count) for k in KINDS if k in read}
         for count in (plate_format.length - 1, plate_format.length - 2)
     }
-    found["decoders"] = _decoders(results, values, plate_format, truth, kind)
-    found["track_acc"] = {name: track_accuracy(results, kind, name, masks) for name in FUSIONS}
-    found["track_acc_by_kind"] = {k: track_accuracy(results, k, "log_probs", masks) for k in KINDS if k in read}
-    found["by_layout"] = _groups(results, values, results.layout, plate_format.layout_names, kind, masks)
-    found["by_scenario"] = _groups(results, values, results.scenario, scenarios, kind, masks)
-    found["calibration"] = calibrated and calibrated._asdict()
+    figures["decoders"] = _decoders(results, values, plate_format, truth, kind)
+    figures["track_acc"] = {name: track_accuracy(results, kind, name, masks) for name in FUSIONS}
+    figures["track_acc_by_kind"] = {k: track_accuracy(results, k, "log_probs", masks) for k in KINDS if k in read}
+    figures["by_layout"] = _groups(results, values, results.layout, plate_format.layout_names, kind, masks)
+    figures["by_scenario"] = _groups(results, values, results.scenario, scenarios, kind, masks)
+    figures["calibration"] = calibrated and calibrated._asdict()
     honest = calibrated or Calibration()
-    found["confidence"] = {
+    figures["confidence"] = {
         count: _confidence(readings, masks, honest) for count, readings in _readings(results, kind, masks).items()
     }
-    found["characters"] = characters(results.text, read, kind, plate_format.labels)
-    found["confusions"] = confusions(results.text, read[kind], plate_format.labels)
-    return found
+    figures["characters"] = characters(results.text, read, kind, plate_format.labels)
+    figures["confusions"] = confusions(results.text, read[kind], plate_format.labels)
+    return figures
 
 
 def frame_values(results: FrameResults, read: Mapping[str, Int[np.ndarray, "n k"]], plate_format: PlateFormat) -> Values:
@@ -113,13 +113,14 @@ def characters(
     `taken_for` in the main kind ("" if it is always right)."""
     counts = {kind: texts.confusion_counts(text, classes, len(labels)) for kind, classes in read.items()}
     wrong = counts[main] - np.diag(np.diagonal(counts[main]))
-    found = {}
+    by_character = {}
     for i, label in enumerate(labels):
         times = int(counts[main][i].sum())
         if times:
             right = {kind: float(counts[kind][i, i] / times) for kind in KINDS if kind in counts}
-            found[label] = {"times": times, "right": right, "taken_for": labels[wrong[i].argmax()] if wrong[i].any() else ""}
-    return found
+            taken_for = labels[wrong[i].argmax()] if wrong[i].any() else ""
+            by_character[label] = {"times": times, "right": right, "taken_for": taken_for}
+    return by_character
 
 
 def confusions(text: Int[np.ndarray, "n k"], read: Int[np.ndarray, "n k"], labels: str) -> list[list]:
@@ -150,14 +151,14 @@ def _decoders(
     results: FrameResults, values: Values, plate_format: PlateFormat, truth: Sequence[str], kind: str
 ) -> dict[str, dict[str, float]]:
     """Accuracies of each way to a text; those of the CTC head may miss characters or have too many."""
-    found = {"slots": {metric: _mean(values[metric][kind]) for metric in ("edit_acc", "word_acc")}}
+    accuracies = {"slots": {metric: _mean(values[metric][kind]) for metric in ("edit_acc", "word_acc")}}
     for name, classes in (("ctc_beam", results.beam[kind]), ("ctc_greedy", results.greedy[kind])):
         read = _texts(classes, plate_format)
-        found[name] = {
+        accuracies[name] = {
             "edit_acc": _mean(texts.edit_accuracy(read, truth)),
             "word_acc": _mean([a == b for a, b in zip(read, truth, strict=True)]),
         }
-    return found
+    return accuracies
 
 
 def _groups(
@@ -170,7 +171,7 @@ def _groups(
 ) -> dict[str, dict[str, Any]]:
     """Accuracies of the frames and tracks of each group that there are any of."""
     by_track = _tracks_right(results, kind, "log_probs", FRAMES, masks)
-    found = {}
+    by_group = {}
     for i, name in enumerate(names):
         rows = member == i
         if rows.any():
@@ -178,8 +179,8 @@ def _groups(
                 metric: {k: _mean(values[metric][k][rows]) for k in KINDS if k in values[metric]}
                 for metric in ("char_acc", "word_acc")
             }
-            found[name] = {"tracks": int(rows[::FRAMES].sum()), **of_frames, "track_acc": _mean(by_track[rows[::FRAMES]])}
-    return found
+            by_group[name] = {"tracks": int(rows[::FRAMES].sum()), **of_frames, "track_acc": _mean(by_track[rows[::FRAMES]])}
+    return by_group
 
 
 def _readings(results: FrameResults, kind: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, GroupReadings]:

@@ -29,12 +29,12 @@ STRANGERS_METRICS = {
 }
 
 
-def metrics_table(found: Mapping[str, Any]) -> str:
+def metrics_table(metrics: Mapping[str, Any]) -> str:
     """Each metric of each kind of image, with its interval, and what the made images gain over bicubic."""
-    made = made_kinds({kind for metric in METRICS for kind in found.get(metric, {})})
-    lines = _lines(found, METRICS, made)
-    kinds = _kinds(found, METRICS)
-    for count, shares in found.get("at_least", {}).items():
+    made = made_kinds({kind for metric in METRICS for kind in metrics.get(metric, {})})
+    lines = _lines(metrics, METRICS, made)
+    kinds = _kinds(metrics, METRICS)
+    for count, shares in metrics.get("at_least", {}).items():
         cells = [f"{shares[kind]:.2%}" if kind in shares else "-" for kind in kinds]
         cells += [f"{shares[kind] - shares['bicubic']:.2%}" for kind in made]
         lines.append([f"at least {count} characters right", *cells])
@@ -53,36 +53,36 @@ def strangers_table(strangers: Mapping[str, Mapping[str, Any]]) -> str:
 def layouts_table(by_layout: Mapping[str, Mapping[str, Any]]) -> str:
     """The images of each layout by themselves."""
     first = next(iter(by_layout.values()))
-    metrics = {metric: METRICS[metric] for metric in METRICS if metric in first}
-    kinds = _kinds(first, metrics)
+    formats = {metric: METRICS[metric] for metric in METRICS if metric in first}
+    kinds = _kinds(first, formats)
     lines = []
     for name, of in by_layout.items():
-        for metric, (title, form) in metrics.items():
+        for metric, (title, form) in formats.items():
             cells = [form.format(of[metric][kind]) if kind in of[metric] else "-" for kind in kinds]
             lines.append([f"{name}, {title}", *cells])
     return table(["", *_heads(kinds, [])], lines)
 
 
-def _kinds(found: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[str]:
-    return [kind for kind in TITLES if any(kind in found.get(metric, {}) for metric in metrics)]
+def _kinds(metrics: Mapping[str, Any], formats: Mapping[str, Any]) -> list[str]:
+    return [kind for kind in TITLES if any(kind in metrics.get(metric, {}) for metric in formats)]
 
 
 def _heads(kinds: Sequence[str], made: Sequence[str]) -> list[str]:
     return [*(TITLES[kind] for kind in kinds), *(f"{TITLES[kind]} - bicubic" for kind in made)]
 
 
-def _lines(found: Mapping[str, Any], metrics: Mapping[str, tuple[str, str]], made: Sequence[str]) -> list[list[str]]:
+def _lines(metrics: Mapping[str, Any], formats: Mapping[str, tuple[str, str]], made: Sequence[str]) -> list[list[str]]:
     """A line per metric: figures of each kind, and differences from bicubic, with their intervals."""
     lines = []
-    for metric, (title, form) in metrics.items():
-        if metric not in found:
+    for metric, (title, form) in formats.items():
+        if metric not in metrics:
             continue
-        figures, intervals = found[metric], found["intervals"][metric]
+        figures, intervals = metrics[metric], metrics["intervals"][metric]
         differences = {
             difference(kind): figures[kind] - figures["bicubic"] for kind in made if {kind, "bicubic"} <= figures.keys()
         }
         columns = {**figures, **differences}
-        names = [*_kinds(found, metrics), *map(difference, made)]
+        names = [*_kinds(metrics, formats), *map(difference, made)]
         lines.append([title, *(with_interval(form, columns[n], intervals[n]) if n in columns else "-" for n in names)])
     return lines
 
@@ -137,7 +137,7 @@ def characters_table(characters: Mapping[str, Mapping[str, Any]], main: str) -> 
 
 
 def against_table(
-    found: Mapping[str, Any],
+    metrics: Mapping[str, Any],
     other: Mapping[str, Any],
     intervals: Mapping[str, Mapping[str, Sequence[float]]],
     *,
@@ -146,7 +146,7 @@ def against_table(
     """Of each figure that both evaluations have: this one, the other and, of the same images, the difference.
 
     Args:
-      found: the content of metrics.json.
+      metrics: the content of metrics.json.
       other: of the other evaluation.
       intervals: of the differences, as far as they are known.
       with_differences: whether there are any: not of different images.
@@ -155,12 +155,12 @@ def against_table(
     for metric, (name, form) in METRICS.items():
         signed = form.replace(":", ":+")
         for kind, title in TITLES.items():
-            if kind in found.get(metric, {}) and kind in other.get(metric, {}):
-                new, old = found[metric][kind], other[metric][kind]
+            if kind in metrics.get(metric, {}) and kind in other.get(metric, {}):
+                new, old = metrics[metric][kind], other[metric][kind]
                 interval = intervals.get(metric, {}).get(kind)
                 difference = with_interval(signed, new - old, interval) if interval else signed.format(new - old)
                 rows.append([f"{name}, {title}", form.format(new), form.format(old), difference])
-    for count, new in found.get("track_acc", {}).get("log_probs", {}).items():
+    for count, new in metrics.get("track_acc", {}).get("log_probs", {}).items():
         old = other.get("track_acc", {}).get("log_probs", {}).get(count)
         if old is not None:
             rows.append([f"tracks wholly right, {count} frames", f"{new:.2%}", f"{old:.2%}", f"{new - old:+.2%}"])

@@ -16,7 +16,7 @@ def check_kind(name: str, value: Any, kinds: type | tuple[type, ...], expected: 
     """Refuses a value that is not of one of the kinds; a truth value is no number.
 
     Raises:
-      UserError: naming the argument, the type found and what was expected.
+      UserError: naming the argument, its type and what was expected.
     """
     if not isinstance(value, kinds) or isinstance(value, bool):
         raise UserError(f"{name}: {type(value).__qualname__} found; expected {expected}")

@@ -70,9 +70,9 @@ def ctc_beam(ctc: Float[Array, "b t v1"], layout_masks: Bool[Array, "l k v"], *,
     log_probs = jax.nn.log_softmax(ctc, axis=-1)
     masks = jnp.asarray(layout_masks)[..., : ctc.shape[-1] - 1]  # a slot where nothing is allowed is one that is not used
     search = functools.partial(_search, beam_width=beam_width)
-    found, scores = jax.vmap(lambda one: jax.vmap(lambda mask: search(one, mask))(masks))(log_probs)  # [b l k], [b l]
+    by_layout, scores = jax.vmap(lambda one: jax.vmap(lambda mask: search(one, mask))(masks))(log_probs)  # [b l k], [b l]
     layout = scores.argmax(axis=-1)
-    classes = jnp.take_along_axis(found, layout[:, None, None], axis=1)[:, 0]
+    classes = jnp.take_along_axis(by_layout, layout[:, None, None], axis=1)[:, 0]
     return BeamText(classes, layout, jnp.take_along_axis(scores, layout[:, None], axis=1)[:, 0])
 
 

@@ -29,7 +29,7 @@ def rgb_image(image: ImageLike, name: str = "image") -> UInt8[np.ndarray, "h w 3
 
     Raises:
       UserError: for a file that is no image or can't be read, an array of another shape, type and range, and for a size that
-        `frames.check_size` refuses, which is found out before anything is decoded.
+        `frames.check_size` refuses, which is checked before anything is decoded.
     """
     if isinstance(image, Image.Image):
         return _from_pil(image, name)
@@ -44,8 +44,8 @@ def rgb_image(image: ImageLike, name: str = "image") -> UInt8[np.ndarray, "h w 3
     return _from_array(content, name)
 
 
-def _no_image(name: str, found: object) -> UserError:
-    return UserError(f"{name}: {type(found).__qualname__} found; expected a file's path, a PIL image or a NumPy array")
+def _no_image(name: str, given: object) -> UserError:
+    return UserError(f"{name}: {type(given).__qualname__} found; expected a file's path, a PIL image or a NumPy array")
 
 
 def _from_file(path: pathlib.Path) -> UInt8[np.ndarray, "h w 3"]:
@@ -92,8 +92,8 @@ def _from_array(array: np.ndarray, name: str) -> UInt8[np.ndarray, "h w 3"]:
         colours = colours.astype(np.uint8) * 255
     elif np.issubdtype(colours.dtype, np.floating):
         if not (colours.min() >= 0 and colours.max() <= 1):  # NaN is neither
-            found = "NaN or infinite values" if not np.isfinite(colours).all() else f"{colours.min()} to {colours.max()}"
-            raise UserError(f"{name}: {array.dtype} with {found} found; expected {kinds}")
+            values = "NaN or infinite values" if not np.isfinite(colours).all() else f"{colours.min()} to {colours.max()}"
+            raise UserError(f"{name}: {array.dtype} with {values} found; expected {kinds}")
         colours = np.rint(colours * 255).astype(np.uint8)
     elif colours.dtype != np.uint8:
         raise UserError(f"{name}: {array.dtype} found; expected {kinds}")

@@ -38,25 +38,25 @@ def parse_corners(text: str | None, count: int) -> list[Float[np.ndarray, "4 2"]
     if not text or not text.strip():
         return [None] * count
     try:
-        found = json.loads(text)
+        corners = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"corners: not JSON ({error}); expected [[x, y], [x, y], [x, y], [x, y]]") from error
-    if _is_outline(found):
-        return [np.array(found, np.float32)] * count
-    if isinstance(found, list) and len(found) == count and all(one is None or _is_outline(one) for one in found):
-        return [None if one is None else np.array(one, np.float32) for one in found]
+    if _is_outline(corners):
+        return [np.array(corners, np.float32)] * count
+    if isinstance(corners, list) and len(corners) == count and all(one is None or _is_outline(one) for one in corners):
+        return [None if one is None else np.array(one, np.float32) for one in corners]
     raise UserError(f"corners: expected [[x, y], [x, y], [x, y], [x, y]], or a list of {count} such lists, one an image, or null")
 
 
-def _is_outline(found: object) -> bool:
-    return isinstance(found, list) and len(found) == 4 and all(_is_point(point) for point in found)
+def _is_outline(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(_is_point(point) for point in value)
 
 
-def _is_point(found: object) -> bool:
+def _is_point(value: object) -> bool:
     return (
-        isinstance(found, list)
-        and len(found) == 2
-        and all(isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**20 for value in found)
+        isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(number, int | float) and not isinstance(number, bool) and abs(number) < 2**20 for number in value)
     )
 
 

@@ -59,12 +59,12 @@ class StepMeter:
 
 def memory() -> dict[str, float]:
     """MiB of this process (`host`) and of its devices together (`device`, `device_peak`), as far as either is told."""
-    found = {}
+    figures = {}
     if STATUS.exists():
         kibi = next(line.split()[1] for line in STATUS.read_text().splitlines() if line.startswith("VmRSS:"))
-        found["host_mib"] = int(kibi) * 1024 / MEBI
+        figures["host_mib"] = int(kibi) * 1024 / MEBI
     statistics = [device.memory_stats() for device in jax.local_devices()]
     if all(statistics):
-        found["device_mib"] = sum(one["bytes_in_use"] for one in statistics) / MEBI
-        found["device_peak_mib"] = sum(one.get("peak_bytes_in_use", one["bytes_in_use"]) for one in statistics) / MEBI
-    return found
+        figures["device_mib"] = sum(one["bytes_in_use"] for one in statistics) / MEBI
+        figures["device_peak_mib"] = sum(one.get("peak_bytes_in_use", one["bytes_in_use"]) for one in statistics) / MEBI
+    return figures

@@ -77,14 +77,14 @@ def _augmented(key: Key[Array, ""], batch: Batch, config: ml_collections.FrozenC
         track = augment.with_foreign_frames(foreign_key, images.to_float(batch["track"]), config.data.foreign_frames)
         track, hr = augment.augment_track(pair_key, track, hr, config.data.augment)
         present = augment.frames_present(present_key, *track.shape[:2], config.data.single_frames)
-        found = {"lr": track[:, 0], "hr": hr, "track": track, "present": present}
+        augmented = {"lr": track[:, 0], "hr": hr, "track": track, "present": present}
     else:
         lr, hr = augment.augment(pair_key, images.to_float(batch["lr"]), hr, config.data.augment)
-        found = {"lr": lr, "hr": hr}
+        augmented = {"lr": lr, "hr": hr}
     if "other_hr" in batch:
         other = images.to_float(batch["other_hr"])
-        (found["other_hr"],) = augment.geometric(other_key, (other,), config.data.augment)
-    return found
+        (augmented["other_hr"],) = augment.geometric(other_key, (other,), config.data.augment)
+    return augmented
 
 
 def _outputs(
@@ -101,11 +101,11 @@ def _outputs(
     if "track" in made:
         made["sr"] = model.enlarge_track(params, made["track"], made["present"])
     seen = made | ({"sr": augment.perturb(key, made["sr"], config.loss.perturb)} if "sr" in made else {})
-    logits = {kind: model.logits(params, seen[kind]) for kind in compose.images_read(config.stage)}
+    logits_by_kind = {kind: model.logits(params, seen[kind]) for kind in compose.images_read(config.stage)}
     return compose.Outputs(
         images=made,
-        slots={kind: found.slots for kind, found in logits.items()},
-        ctc={kind: found.ctc for kind, found in logits.items()},
+        slots={kind: logits.slots for kind, logits in logits_by_kind.items()},
+        ctc={kind: logits.ctc for kind, logits in logits_by_kind.items()},
         embeddings={kind: model.embed(params, made[kind]) for kind in compose.images_embedded(config.stage)},
         text=batch["text"],
         class_weights=class_weights,

@@ -55,7 +55,7 @@ def sums_of_batch(
     rows = np.flatnonzero(batch["mask"] & (batch["index"] % pipeline.FRAMES == 0))
     truth = [plate_format.decode(text) for text in batch["text"][rows]]
     patterns = [plate_format.layouts[layout][1] for layout in batch["layout"][rows]]
-    found = {COUNT: float(len(rows))}
+    sums = {COUNT: float(len(rows))}
     for name, stranger in opened.items():
         texts = {
             kind: [strangers.read_plate(stranger, image, plate_format.alphabet) for image in images[rows]]
@@ -64,8 +64,8 @@ def sums_of_batch(
         for metric, by_kind in strangers.scores(texts, truth, patterns).items():
             for kind, values in by_kind.items():
                 suffix = "" if kind == main_kind else f"/{kind}"
-                found[f"{name.lower()}_{metric}{suffix}"] = float(np.sum(values))
-    return found
+                sums[f"{name.lower()}_{metric}{suffix}"] = float(np.sum(values))
+    return sums
 
 
 def mean_scores(sums: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -82,8 +82,8 @@ class Validation:
         order = np.argsort(all_said["index"])[np.count_nonzero(all_said["index"] == pipeline.PADDING) :]
         slots = {kind: log_probs[order] for kind, log_probs in all_said["slots"].items()}
         frames, tracks = witnesses.frame_log_probs(slots), witnesses.track_log_probs(slots, pipeline.FRAMES)
-        found = confidence.fit_calibration(frames, tracks, all_said["text"][order], self._plate_format.layout_masks())
-        return {"calibrated": 0.0} if found is None else {"calibrated": 1.0, **found._asdict()}
+        calibration = confidence.fit_calibration(frames, tracks, all_said["text"][order], self._plate_format.layout_masks())
+        return {"calibrated": 0.0} if calibration is None else {"calibrated": 1.0, **calibration._asdict()}
 
     def _grid(self, batch: dict[str, np.ndarray], made: dict[str, Array], read: dict[str, Array]) -> UInt8[np.ndarray, "h w 3"]:
         """LR | bicubic | SR | HR of the first examples that this process holds, with the texts read."""
@@ -92,7 +92,7 @@ class Validation:
         texts = {kind: [self._plate_format.decode(text) for text in _local(classes)[:PICTURES]] for kind, classes in read.items()}
         return image_grid(
             {title: shown[kind] for kind, title in TITLES.items() if kind in shown},
-            captions={TITLES[kind]: found for kind, found in texts.items()},
+            captions={TITLES[kind]: lines for kind, lines in texts.items()},
             truth=[self._plate_format.decode(text) for text in batch["text"][:PICTURES]],
         )
 

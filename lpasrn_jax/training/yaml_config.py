@@ -111,19 +111,19 @@ def _table(where: str, value: Any) -> dict[str, str]:
     return dict(value or {})
 
 
-def _converted(found: Any, present: Any) -> Any:
+def _converted(value: Any, present: Any) -> Any:
     """What YAML says, as the config wants it: YAML has no tuples, and takes 5e-6 without a point for a text.
 
     Raises:
       TypeError, ValueError: for what is of another kind than `present`.
     """
-    if isinstance(present, tuple) and isinstance(found, list):
-        return tuple(_converted(value, present[0] if present else "") for value in found)
-    if isinstance(present, float) and type(found) in (int, str):
-        return float(found)
-    if type(found) is not type(present):
+    if isinstance(present, tuple) and isinstance(value, list):
+        return tuple(_converted(item, present[0] if present else "") for item in value)
+    if isinstance(present, float) and type(value) in (int, str):
+        return float(value)
+    if type(value) is not type(present):
         raise TypeError
-    return found
+    return value
 
 
 def _kind(present: Any) -> str:

@@ -32,7 +32,7 @@ FORMAT = "lpasrn_jax weights 1"
 
 
 class Calibration(NamedTuple):
-    """What makes the networks' probabilities honest; found on validation plates, stored with the weights.
+    """Calibration of the networks' probabilities, fitted on validation plates and stored with the weights.
 
     Attributes:
       temperature: T > 0 by which a single image's log-probabilities are divided (Guo et al. 2017, arXiv 1706.04599).
@@ -89,7 +89,7 @@ def save_bundle(path: str | os.PathLike, bundle: Bundle, *, half: bool = False) 
     if half:
         tensors = {key: _halved(weights, key, value) for key, value in tensors.items()}
     content = safetensors.numpy.save(tensors)
-    # The card holds the digest of its weights, so an interruption between the two files is found on loading.
+    # The card holds the digest of its weights, so an interruption between the two files is detected on loading.
     digest = hashlib.sha256(content).hexdigest()
     text = json.dumps({"format": FORMAT, "sha256": digest, "config": bundle.config, "about": bundle.about}, indent=2)
     write_atomically(weights, content)
@@ -124,13 +124,13 @@ def load_bundle(path: str | os.PathLike) -> Bundle:
             raise UserError(f"{file}: not found; a model is two files, {weights.name} and {card.name}")
     try:
         fields = json.loads(_read(card, MAX_CARD_BYTES))
-        found, digest, config, about = (fields[name] for name in ("format", "sha256", "config", "about"))
+        file_format, digest, config, about = (fields[name] for name in ("format", "sha256", "config", "about"))
     except UserError:
         raise
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{card}: not a model's card ({error!r}); convert or download the model again") from error
-    if found != FORMAT:
-        raise UserError(f"{card}: format {found!r} found, {FORMAT!r} expected; update lpasrn_jax or convert them again")
+    if file_format != FORMAT:
+        raise UserError(f"{card}: format {file_format!r} found, {FORMAT!r} expected; update lpasrn_jax or convert them again")
     content = _read(weights, MAX_BYTES)
     if hashlib.sha256(content).hexdigest() != digest:
         raise UserError(f"{weights}: damaged, or not the weights that {card.name} describes; convert or download the model again")

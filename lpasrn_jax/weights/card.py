@@ -174,8 +174,8 @@ def check_model(card: str, model: Mapping[str, Any], networks: Collection[str]) 
 
 def _section(card: str, name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        found = "missing" if value is None else f"a {type(value).__name__}"
-        raise UserError(f"{card}: {name} is {found}; expected an object; convert or download the model again")
+        kind = "missing" if value is None else f"a {type(value).__name__}"
+        raise UserError(f"{card}: {name} is {kind}; expected an object; convert or download the model again")
     return value
 
 

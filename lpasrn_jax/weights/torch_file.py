@@ -49,7 +49,7 @@ def read_tensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
 def _float32(path: pathlib.Path, key: str, tensor: np.ndarray) -> np.ndarray:
     if np.issubdtype(tensor.dtype, np.complexfloating):
         raise UserError(f"{path}: {key} is {tensor.dtype}; expected real numbers")
-    with np.errstate(over="ignore"):  # of float64, which is found here
+    with np.errstate(over="ignore"):  # overflow of float64 values: `check_finite` reports it
         tensor = np.asarray(tensor, np.float32)
     check_finite(str(path), key, tensor)
     return tensor
@@ -102,8 +102,8 @@ def _tensors_of(path: pathlib.Path, content: Any, tensor_type: type) -> Mapping[
     is_state_dict = isinstance(content, Mapping) and content and all(isinstance(value, tensor_type) for value in content.values())
     if is_state_dict and all(isinstance(key, str) for key in content):
         return content
-    found = f"entries {', '.join(map(str, list(content)[:5]))}" if isinstance(content, Mapping) else type(content).__name__
-    raise UserError(f"{path}: {found} found; expected {GENERATOR_ENTRY!r}, or a state_dict of tensors")
+    kind = f"entries {', '.join(map(str, list(content)[:5]))}" if isinstance(content, Mapping) else type(content).__name__
+    raise UserError(f"{path}: {kind} found; expected {GENERATOR_ENTRY!r}, or a state_dict of tensors")
 
 
 def _check_stored(path: pathlib.Path, key: str, tensor: Any, strided: Any) -> None:

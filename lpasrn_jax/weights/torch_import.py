@@ -68,8 +68,8 @@ def infer_generator(tensors: Tensors, msca_scales: Sequence[float] | None = None
     kinds = {f"{position}.0.weight": False, f"{position}.offset_conv.weight": True}
     use_deformable = next((value for key, value in kinds.items() if key in tensors), None)
     if use_deformable is None:
-        found = [key for key in tensors if key.startswith(position)]
-        raise UserError(f"checkpoint: attention of an unknown kind, {found or 'no keys'} found; expected one of {list(kinds)}")
+        keys = [key for key in tensors if key.startswith(position)]
+        raise UserError(f"checkpoint: attention of an unknown kind, {keys or 'no keys'} found; expected one of {list(kinds)}")
     num_scales = _count(tensors, "character_attention.detectors")
     scales = tuple(msca_scales or (0.5**s for s in range(num_scales)))
     if len(scales) != num_scales:
