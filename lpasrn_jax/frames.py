@@ -86,7 +86,7 @@ def read_image(encoded: bytes) -> UInt8[np.ndarray, "h w 3"]:
         raise UserError("is empty (0 bytes)")
     # Pillow tells the size before it decodes, and a file that is cut short from one that is no image.
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its opinions on sizes and metadata; the size is judged here
+        warnings.simplefilter("ignore")  # its warnings about sizes and metadata; the size is checked here
         with one_line_damage():
             image = Image.open(io.BytesIO(encoded), formats=[*FORMATS])
             check_size(image.height, image.width)

@@ -1,4 +1,4 @@
-"""The two forms an image has here, and the bicubic upscaling that super-resolution is judged against.
+"""The two forms an image has here, and the bicubic upscaling that super-resolution is compared with.
 
 Outside the networks: uint8 HWC RGB. Inside: float32 NHWC in [-1, 1].
 """

@@ -118,7 +118,7 @@ def data_mesh() -> Mesh:
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:
-    """Examples spread over the devices, one slice of the batch a device."""
+    """Examples spread over the devices, one slice of the batch per device."""
     return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
 
 

@@ -36,8 +36,8 @@ def track_log_probs(by_kind: Mapping[str, Float[np.ndarray, "t*f k v"]], frames:
     """Slot log-probabilities of whole tracks, frame by frame: each frame as it is beside the image of all.
 
     Args:
-      by_kind: of every frame of every track, f frames a track; `fused`, where there is one, is the image of all frames with that
-        frame as its reference, of which the first is taken.
+      by_kind: of every frame of every track, f frames per track; `fused`, if present, is the image of all frames with that
+        frame as its reference; the first of each track is used.
       frames: of a track.
     """
 

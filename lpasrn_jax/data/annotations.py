@@ -23,7 +23,7 @@ MIN_AREA = 1.0  # square pixels
 
 @dataclasses.dataclass(frozen=True)
 class Annotations:
-    """What is known of a track: `corners` maps a frame's file name to its corners; a frame without corners is not in it."""
+    """Annotations of a track. `corners` maps a frame's file name to its corners; a frame without corners is left out."""
 
     text: str
     layout: str
@@ -38,10 +38,10 @@ def parse_annotations(encoded: bytes, plate_format: PlateFormat, folder_layout: 
     Args:
       encoded: the file's bytes.
       plate_format: the texts and layouts that may occur.
-      folder_layout: the layout that the folders above the track name; it stands in for a missing `plate_layout`.
+      folder_layout: the layout named by the folders above the track, used if `plate_layout` is missing.
 
     Raises:
-      UserError: with the first thing that is wrong.
+      UserError: for the first error.
     """
     content = _parse_json(encoded)
     text = _parse_text(content, plate_format)
@@ -53,12 +53,12 @@ def parse_annotations(encoded: bytes, plate_format: PlateFormat, folder_layout: 
     corners = content.get("corners") or {}
     if not isinstance(corners, dict):
         raise UserError(f"{FILE_NAME}: corners is a {type(corners).__name__}; expected an object with a frame's file name as key")
-    # No corners for a frame may be written as null or {}, or by leaving the frame out.
+    # A frame without corners may be written as null or {}, or left out.
     return Annotations(text, layout, {name: _parse_corners(name, points) for name, points in corners.items() if points})
 
 
 def check_corners(corners: Float[np.ndarray, "4 2"], image_size: tuple[int, int]) -> None:
-    """Accepts corners that outline a plate inside an image of that (height, width).
+    """Checks that corners outline a plate inside an image of that (height, width).
 
     Raises:
       UserError: for corners outside the image, mirrored or turned, without area, or of an outline that is not convex.
@@ -134,5 +134,5 @@ def _parse_corners(name: str, points: Any) -> Float[np.ndarray, "4 2"]:
 
 
 def _is_finite(value: Any) -> bool:
-    # Not a bool, though Python calls it an int; and no integer beyond float64.
+    # bool is a subclass of int; an integer may be beyond float64.
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9 and math.isfinite(value)

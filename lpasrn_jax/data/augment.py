@@ -1,8 +1,8 @@
-"""Augmentation on the device, inside the jitted step, a new one for each example and key.
+"""Augmentation on the device, inside the jitted step, different for each example and key.
 
-LR and HR of a pair are warped alike; what a camera adds, from blur to JPEG, goes on LR alone, because HR is what the generator
-shall make of it. An HR image without its LR, as the embedder compares them, is warped and nothing more. Plates are never flipped:
-a mirrored letter is another letter, or none.
+LR and HR of a pair are warped alike; camera effects, from blur to JPEG, are applied to LR only, because HR is the generator's
+target. An HR image without its LR, as the embedder compares them, is only warped. Plates are never flipped: a mirrored letter is
+another letter, or none.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from lpasrn_jax.data.jpeg import jpeg_compress
 
-# A strength is the largest change; each example's own is drawn evenly from the range up to it. 0 leaves the operation out.
+# A strength is the largest change; each example's change is sampled uniformly from the range up to it. 0 skips the operation.
 DEFAULTS = {
     "enabled": True,
     "rotation_degrees": 3.0,
-    "translate": 0.03,  # part of the width and height
+    "translate": 0.03,  # fraction of the width and height
     "scale": 0.05,  # 0.05: from 0.95 to 1.05 times as large
     "shear": 0.1,  # shift to the right for each pixel down
     "perspective": 0.03,  # relative change of size from the centre to an edge
     "brightness": 0.05,  # on [0, 1]
     "contrast": 0.1,  # 0.1: from 0.9 to 1.1 times
-    "saturation": 0.2,  # likewise
-    "hue": 0.01,  # part of the full circle
+    "saturation": 0.2,  # 0.2: from 0.8 to 1.2 times
+    "hue": 0.01,  # fraction of the full circle
     "blur_sigma": 0.8,  # LR pixels
     "noise_std": 0.02,  # on [0, 1]
-    "jpeg_quality": (40, 100),  # lowest and highest, in libjpeg's measure; (100, 100) leaves it out
+    "jpeg_quality": (40, 100),  # lowest and highest, on libjpeg's scale; (100, 100) skips it
 }
 GEOMETRY = ("rotation_degrees", "translate", "scale", "shear", "perspective")
 PHOTOMETRY = ("brightness", "contrast", "saturation", "hue", "blur_sigma", "noise_std", "jpeg_quality")
@@ -45,13 +45,13 @@ def augment(
     """LR and HR, warped alike, and LR as another camera might have seen it.
 
     Args:
-      key: decides every change.
+      key: of all random changes.
       lr: images in [-1, 1].
       hr: images in [-1, 1], the same plates.
-      config: the keys of `DEFAULTS`, with numbers that are known when the step is traced.
+      config: the keys of `DEFAULTS`, with values that are static when the step is traced.
 
     Returns:
-      Images in [-1, 1]. With `enabled` False, or with every strength zero, the very same arrays.
+      Images in [-1, 1]. With `enabled` False, or with every strength zero, the same arrays.
     """
     if not config["enabled"]:
         return lr, hr
@@ -63,7 +63,7 @@ def augment(
 def augment_track(
     key: PRNGKeyArray, frames: Float[Array, "b f h w 3"], hr: Float[Array, "b rh rw 3"], config: Mapping[str, Any]
 ) -> tuple[Float[Array, "b f h w 3"], Float[Array, "b rh rw 3"]]:
-    """The registered frames of tracks and the reference frame's HR: all warped alike, each frame as its own camera saw it."""
+    """The registered frames of tracks and the reference frame's HR: all warped alike, each frame with its own camera effects."""
     if not config["enabled"]:
         return frames, hr
     b, f, h, w, _ = frames.shape
@@ -75,7 +75,7 @@ def augment_track(
 
 
 def perturb(key: PRNGKeyArray, images: Images, config: Mapping[str, Any]) -> Images:
-    """Images as another camera might have seen them from elsewhere: warped, then changed in light, colour and sharpness."""
+    """Images as another camera might have seen them from another place: warped, then changed in light, colour and sharpness."""
     if not config["enabled"]:
         return images
     geometry_key, photometry_key = jax.random.split(key)
@@ -84,7 +84,7 @@ def perturb(key: PRNGKeyArray, images: Images, config: Mapping[str, Any]) -> Ima
 
 
 def frames_present(key: PRNGKeyArray, tracks: int, frames: int, single: float) -> Bool[Array, "b f"]:
-    """Which frames of training tracks are shown: the reference alone in the part `single` of them, else 2 to all, evenly."""
+    """Which frames of training tracks are present: with probability `single` the reference only, else 2 to all, uniformly."""
     single_key, count_key = jax.random.split(key)
     alone = jax.random.bernoulli(single_key, single, (tracks,))
     counts = jnp.where(alone, 1, jax.random.randint(count_key, (tracks,), 2, frames + 1))
@@ -92,9 +92,9 @@ def frames_present(key: PRNGKeyArray, tracks: int, frames: int, single: float) -
 
 
 def with_foreign_frames(key: PRNGKeyArray, tracks: Float[Array, "b f h w 3"], share: float) -> Float[Array, "b f h w 3"]:
-    """Tracks of which each frame but the reference is, with probability `share`, a frame of the track before it in the batch.
+    """Replaces each frame except the reference, with probability `share`, by a frame of the previous track in the batch.
 
-    A tracker that jumps to the next car gives such tracks.
+    A tracker that jumps to another car produces such tracks.
     """
     if not share:
         return tracks
@@ -112,10 +112,10 @@ def geometric(key: PRNGKeyArray, sizes: Sequence[Images], config: Mapping[str, A
 
 
 def random_warps(key: PRNGKeyArray, count: int, aspect: float, config: Mapping[str, Any]) -> Float[Array, "b 3 3"]:
-    """Homographies from a place in the result to the place in the image that is seen there.
+    """Homographies from a position in the result to the position in the image that it shows.
 
     In relative coordinates: (-1, -1) is the outer top-left corner of an image and (1, 1) the outer bottom-right one, whatever its
-    size. `aspect` is the images' width by height: rotation and shear are meant in pixels.
+    size. `aspect` is width over height of the images, since rotation and shear are defined in pixels.
     """
     keys = jax.random.split(key, 7)
 
@@ -144,7 +144,7 @@ def warp(images: Images, matrices: Float[Array, "b 3 3"]) -> Images:
     places = jnp.stack([u, v, jnp.ones_like(u)])
 
     def warp_one(image: Float[Array, "h w 3"], matrix: Float[Array, "3 3"]) -> Float[Array, "h w 3"]:
-        # Left to itself, a matrix product may run in reduced precision on an accelerator, half a pixel off.
+        # By default, a matrix product may run in reduced precision on an accelerator, with errors of half a pixel.
         u, v, depth = jnp.einsum("ij,jhw->ihw", matrix, places, precision="highest")
         rows_and_columns = jnp.stack([(v / depth + 1) * h / 2 - 0.5, (u / depth + 1) * w / 2 - 0.5])
         one_channel = lambda channel: pix.flat_nd_linear_interpolate(channel, rows_and_columns)  # noqa: E731
@@ -179,12 +179,12 @@ def photometric(key: PRNGKeyArray, images: Images, config: Mapping[str, Any]) ->
     low, high = config["jpeg_quality"]
     if low < 100:
         changed = jpeg_compress(jnp.clip(changed, 0.0, 1.0), uniform("jpeg_quality", low, high))
-    # Nothing done: the images themselves, which a way to [0, 1] and back would round.
+    # If nothing was changed, the images themselves: conversion to [0, 1] and back would round.
     return images if changed is unit else 2.0 * jnp.clip(changed, 0.0, 1.0) - 1.0
 
 
 def _blur(images: Images, sigmas: Float[Array, " b"], largest: float) -> Images:
-    """A gaussian blur of its own for each image; the border repeats outwards."""
+    """Gaussian blur with one sigma per image; the border is repeated outwards."""
     radius = max(1, round(3 * largest))
     padded = jnp.pad(images, ((0, 0), (radius, radius), (radius, radius), (0, 0)), mode="edge")
     # The kernel of a sigma this small is a single 1; that of 0 would be 0/0.

@@ -1,4 +1,4 @@
-"""The loss of a JPEG file, on the device: 8 x 8 cosine transform, quantisation, and back."""
+"""JPEG compression loss on the device: 8 x 8 cosine transform, quantisation, and back."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ COSINES = _cosines()
 
 
 def jpeg_compress(images: Float[Array, "b h w 3"], quality: Float[Array, " b"]) -> Float[Array, "b h w 3"]:
-    """Images in [0, 1] as they come back from a JPEG file of that quality (1 to 100, libjpeg's measure).
+    """Images in [0, 1] as decoded from a JPEG file of that quality (1 to 100, libjpeg's scale).
 
-    Colour is kept at full resolution (4:4:4). Results may leave [0, 1] a little. Rounding has no gradient.
+    Colour keeps its full resolution (4:4:4). Results may be slightly outside [0, 1]. Rounding has no gradient.
     """
     b, h, w, _ = images.shape
     padded = jnp.pad(images, ((0, 0), (0, -h % BLOCK), (0, -w % BLOCK), (0, 0)), mode="edge")
@@ -58,5 +58,5 @@ def jpeg_compress(images: Float[Array, "b h w 3"], quality: Float[Array, " b"]) 
 
 
 def _product(subscripts: str, *operands) -> Array:
-    # In full float32: with an accelerator's faster products, the rounding below would land on other values.
+    # In full float32: an accelerator's faster products would change the results of the rounding.
     return jnp.einsum(subscripts, *operands, precision="highest")

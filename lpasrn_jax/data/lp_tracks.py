@@ -1,4 +1,4 @@
-"""Tracks prepared for training: each track one record of an ArrayRecord file, written and read by tensorflow-datasets.
+"""Tracks prepared for training: one record per track in an ArrayRecord file, written and read by tensorflow-datasets.
 
 A folder is checked and packed once, whatever the split; after that, random access to any frame pair is one read. Neither writing
 nor reading needs TensorFlow.
@@ -26,12 +26,12 @@ from lpasrn_jax.wording import counted
 
 Record = dict[str, Any]  # what a data source yields for a track; its keys are in `LpTracks._info`
 
-SPLIT = "tracks"  # the only one that TFDS knows: which tracks are for validation is decided on reading
+SPLIT = "tracks"  # the only split in TFDS: the validation tracks are selected on reading
 
 
 @dataclasses.dataclass(frozen=True)
 class Subset(Sequence[Record]):
-    """Some records of a data source, in their order there."""
+    """Some records of a data source, in their original order."""
 
     source: Sequence[Record]
     indices: tuple[int, ...]
@@ -69,19 +69,19 @@ def prepare(
     val_list: str | os.PathLike[str] = "",
     strict: bool = False,
 ) -> PreparedTracks:
-    """The tracks below a root, prepared now, or earlier if nothing in them has changed since.
+    """The tracks below a root, prepared now unless they already are and nothing in them has changed.
 
-    Logs the summary of bad tracks either way, and how many plates an official split has on both sides. Processes that prepare the
+    Logs the summary of bad tracks in either case, and the number of plates that are in both splits. Processes that prepare the
     same set wait for the first of them.
 
     Args:
       root: a folder of labelled tracks, as `tracks.find_tracks` takes it.
       plate_format: the texts and layouts that may occur.
-      tfds_dir: where prepared sets live.
-      val_split: the part of the plate texts, in [0, 1], that is for validation. It filters what has been prepared, so another
-        value prepares nothing.
-      val_root: a folder whose tracks, all of them, are for validation, in place of a part of `root`.
-      val_list: a file that lists the tracks of `root` that are for validation, see `splits.listed_tracks`; likewise.
+      tfds_dir: the folder for prepared sets.
+      val_split: the share of the plate texts, in [0, 1], that is for validation. It only filters the prepared set: another
+        value needs no new preparation.
+      val_root: a folder whose tracks are all for validation, in place of a share of `root`.
+      val_list: a file that lists the validation tracks of `root`, see `splits.listed_tracks`; also in place of a share.
       strict: stop at the first bad track.
 
     Raises:
@@ -105,7 +105,7 @@ def prepare(
 
 
 class _Prepared(NamedTuple):
-    """A root's records, their tracks' names and texts, and what is in `PreparedTracks`."""
+    """The records of a root, the names and texts of their tracks, and further fields as in `PreparedTracks`."""
 
     source: Sequence[Record]
     names: tuple[str, ...]
@@ -126,14 +126,14 @@ def _prepared(
     with filelock.FileLock(home / f"{place.name}.lock"):
         builder = LpTracks(data_dir=place, file_format="array_record")
         directory = pathlib.Path(builder.data_path)
-        if not directory.exists():  # TFDS moves it here when all of it is written
+        if not directory.exists():  # TFDS moves it here once it is complete
             contents = tracks.find_tracks(root, plate_format, strict=strict)
             if not contents.tracks:
                 first = contents.bad[0]
                 raise UserError(
                     f"{root}: no usable track, {counted(len(contents.bad), 'bad track')}; the first, {first.name}: {first.reason}"
                 )
-            # What a killed process has left; while we hold the lock, nobody else is writing here.
+            # Left by a killed process; while this process holds the lock, no other is writing here.
             for remains in directory.parent.glob("incomplete.*"):
                 shutil.rmtree(remains)
             builder = LpTracks(data_dir=place, file_format="array_record", contents=contents)
@@ -165,16 +165,16 @@ def _warn_of_shared(train: Sequence[str], val: Sequence[str]) -> None:
 
 
 def fingerprint(root: pathlib.Path, plate_format: PlateFormat) -> str:
-    """A name for a prepared set that changes with everything that its content depends on.
+    """A name for a prepared set that depends on everything that its content depends on.
 
-    That is the root's place (the folders above a track name its scenario), name, size and modification time of each file in a
-    track, the plate format, and the version of the builder.
+    That is the path of the root (the folders above a track name its scenario), name, size and modification time of each file in
+    a track, the plate format, and the version of the builder.
     """
     digest = hashlib.sha256(repr((str(LpTracks.VERSION), str(root.resolve()), plate_format)).encode())
     folders, _ = tracks.track_folders(root)
     for folder in folders:
         digest.update(os.fsencode(folder.relative_to(root)))
-        for path in [folder, *sorted(folder.glob("*"))]:  # the folder too, for one whose entries cannot be read
+        for path in [folder, *sorted(folder.glob("*"))]:  # the folder too, in case its entries cannot be read
             try:
                 status = path.stat()
             except OSError:  # a link that leads nowhere
@@ -187,7 +187,7 @@ class LpTracks(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """The builder behind `prepare`.
 
     Args:
-      contents: the tracks to write; without them the builder reads what has been prepared in its `data_dir`, and no more.
+      contents: the tracks to write; without them the builder only reads the set prepared in its `data_dir`.
     """
 
     VERSION = tfds.core.Version("2.1.0")

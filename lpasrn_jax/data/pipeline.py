@@ -4,8 +4,8 @@ One example is one frame pair: frame f of track t, LR and HR, is the example wit
 
     order of indices -> this process's share -> decode and rectify -> batch -> worker processes
 
-and every step of it is a function of the position alone. So the n-th batch depends on seed, n and the probabilities, if there are
-any, and not on the number of workers, and the iterator's state is a position: set it and the same batches follow.
+and each of its steps is a function of the position alone. So the n-th batch depends on the seed, n and the probabilities, if any,
+but not on the number of workers, and the iterator's state is a position: restore it and the same batches follow.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from lpasrn_jax.registration import register
 
 Example = dict[str, np.ndarray]
 Probabilities = Float[np.ndarray, " n"]
-MARGIN_JITTER = 0.1  # largest difference between the margins of two frames of a track, part of the range of margins
+MARGIN_JITTER = (
+    0.1  # largest difference of a frame's margins from those of its track's reference, as a fraction of the range of margins
+)
 PADDING = -1  # the index of an example that only fills up a batch
 
-# A read decodes a whole batch: a few in flight keep the device fed, and 500 (Grain's default) would fill the memory.
+# A read decodes a whole batch: a few in flight keep the device busy, and 500 (Grain's default) would fill the memory.
 READ_OPTIONS = grain.ReadOptions(num_threads=2, prefetch_buffer_size=4)
 
 
@@ -42,11 +44,11 @@ class FramePairReader:
     Attributes:
       source: records of tracks, one per track.
       plate_format: encodes text and layout.
-      scenarios: names of scenarios; an example's `scenario` is its place in them.
+      scenarios: names of scenarios; an example's `scenario` is an index into them.
       lr_size: height and width of `lr`.
       hr_size: height and width of `hr`.
-      crop_margins: range of the margins left around plates whose corners are known, as fractions of their width and height; the
-        sides differ, and LR and HR of a pair have the same. People and detectors crop plates so.
+      crop_margins: range of the margins left around plates whose corners are known, as fractions of their width and height,
+        different at each side and the same for LR and HR of a pair. People and detectors crop plates with such margins.
       with_track: an example has `track` too: all LR frames of its track, its own first, registered to it.
       with_other_frame: an example has `other_hr` too, so that two images of one plate can be compared.
     """
@@ -64,7 +66,7 @@ class FramePairReader:
         """lr uint8 [h, w, 3], hr uint8 [rh, rw, 3], text int32 [k], layout, scenario and index int32, mask bool.
 
         With `with_track` also track uint8 [5, h, w, 3], whose first frame is lr.
-        With `with_other_frame` also other_hr uint8 [rh, rw, 3], of the track's next frame; after the last comes the first.
+        With `with_other_frame` also other_hr uint8 [rh, rw, 3], of the track's next frame, the first after the last.
         `PADDING` gives the first example with a mask that is False. The margins come from `rng`; without one they are a
         function of the index.
         """
@@ -91,7 +93,7 @@ class FramePairReader:
         return example
 
     def _jitter(self, rng: np.random.Generator) -> Float[np.ndarray, " 4"]:
-        """How differently the frames of a track are cropped: as fractions of the plate, nothing where crops are exact."""
+        """Random differences of a frame's margins, as fractions of the plate; 0 if crops are exact."""
         low, high = self.crop_margins
         return rng.uniform(-1, 1, 4) * MARGIN_JITTER * (high - low)
 
@@ -106,24 +108,24 @@ def train_batches(
     shard_index: int = 0,
     shard_count: int = 1,
 ) -> grain.DatasetIterator:
-    """Batches without end, shuffled anew in each epoch or, with probabilities, drawn by them with replacement.
+    """Endless batches, reshuffled in each epoch or, with probabilities, sampled by them with replacement.
 
-    Shuffled epochs follow each other without a gap: over all shards together, each run of `num_examples(reader)` examples from a
-    multiple of it on has every example once, and a batch may hold the end of one epoch and the start of the next.
+    Shuffled epochs follow each other without a gap: over all shards together, every `num_examples(reader)` consecutive examples
+    that start at a multiple of it have every example once, and a batch may span the end of one epoch and the start of the next.
 
     Args:
       reader: makes the examples.
       batch_size: examples per batch in this process.
-      seed: of the order, in [0, 2**32).
+      seed: of the order and the margins, in [0, 2**32).
       probabilities: sampling probability of each example; the same in all shards. None shuffles.
-      num_workers: processes that decode; with 0, threads of this process do. The same batches come whatever the number, but
-        a saved state can only be set on an iterator with as many workers, and goes on the same only with the same order. They
-        run until the iterator is closed: `close()` it before another takes its place.
+      num_workers: number of processes that decode; with 0, threads of this process do. The batches do not depend on it, but a
+        saved state can only be restored into an iterator with as many workers, and continues the same only with the same order.
+        Workers run until the iterator is closed: `close()` it before replacing it.
       shard_index: which share of the examples this process reads.
       shard_count: the number of shares.
 
     Raises:
-      ValueError: for probabilities that are not one per example, or no distribution.
+      ValueError: for probabilities that are not one per example or not a distribution.
     """
     count = num_examples(reader)
     if probabilities is None:
@@ -146,27 +148,27 @@ def eval_batches(
 ) -> grain.DatasetIterator:
     """Batches of every example once, in order.
 
-    Every batch is full and every shard has as many as the others: what is missing at the end is filled up with examples whose
-    `mask` is False and whose index is `PADDING`. Arguments as for `train_batches`.
+    Every batch is full and every shard has the same number of batches: the end is padded with examples whose `mask` is False and
+    whose index is `PADDING`. Arguments as for `train_batches`.
     """
     order = padded_order(num_examples(reader), batch_size * shard_count)[shard_index::shard_count]
     return _iterate(order.map(reader), batch_size, num_workers)
 
 
 def num_examples(reader: FramePairReader) -> int:
-    """The number of frame pairs that a reader reads."""
+    """The number of frame pairs of a reader."""
     return len(reader.source) * FRAMES
 
 
 def shuffled_order(count: int, seed: int) -> grain.MapDataset[int]:
-    """Indices for training, without end: all of them, then all of them in another order, and so on."""
+    """Endless indices for training: all of them, then all of them in another order, and so on."""
     return grain.MapDataset.range(count).shuffle(seed).repeat()
 
 
 def weighted_order(probabilities: Probabilities, seed: int) -> grain.MapDataset[int]:
-    """Indices for training, without end: independent draws, each index with its own probability.
+    """Endless indices for training, sampled independently by their probabilities.
 
-    The n-th draw is a function of the probabilities, the seed and n.
+    The n-th index is a function of the probabilities, the seed and n.
 
     Raises:
       ValueError: for a negative probability, or a sum other than 1.
@@ -176,7 +178,7 @@ def weighted_order(probabilities: Probabilities, seed: int) -> grain.MapDataset[
             f"probabilities: least {np.min(probabilities)}, sum {np.sum(probabilities)} found; expected none negative, sum 1"
         )
     cumulative = np.cumsum(probabilities, dtype=np.float64)
-    # Rounding may leave the sum below 1: over itself it is 1, so that no draw from [0, 1) falls behind the last example.
+    # Rounding may leave the sum below 1: divided by it, no sample from [0, 1) lies beyond the last example.
     draw = functools.partial(_draw, cumulative / cumulative[-1])
     return grain.MapDataset.range(len(probabilities)).repeat().random_map(draw, seed=seed)
 
@@ -189,14 +191,14 @@ def padded_order(count: int, multiple: int) -> grain.MapDataset[int]:
 def _iterate(examples: grain.MapDataset[Example], batch_size: int, num_workers: int) -> grain.DatasetIterator:
     batches = examples.batch(batch_size).to_iter_dataset(READ_OPTIONS)
     if num_workers:
-        if not flags.FLAGS.is_parsed():  # Grain asks an absl flag of its own when it starts a worker: a notebook has parsed none
+        if not flags.FLAGS.is_parsed():  # Grain reads an absl flag when it starts a worker; a notebook has not parsed any
             flags.FLAGS.mark_as_parsed()
         batches = batches.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers, per_worker_buffer_size=2))
     return iter(batches)
 
 
 def _draw(cumulative: Float[np.ndarray, " n"], _: int, rng: np.random.Generator) -> int:
-    return int(np.searchsorted(cumulative, rng.random(), side="right"))  # "right": an example of probability 0 is never drawn
+    return int(np.searchsorted(cumulative, rng.random(), side="right"))  # "right": an example of probability 0 is never sampled
 
 
 def _plate(

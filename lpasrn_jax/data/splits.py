@@ -1,7 +1,6 @@
 """Which split a plate belongs to.
 
-By its text, unless a list says otherwise: images of one plate are near-duplicates, and one of them in training makes the
-others easy in validation.
+By its text, unless a list says otherwise: images of one plate are near-duplicates, so all of them go into the same split.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ Split = Literal["train", "val"]
 
 
 def split_of(text: str, val_split: float) -> Split:
-    """The split of a plate text: the same on every machine, in every set, and for each text independent of the others.
+    """The split of a plate text: the same on every machine and in every set, and independent of other texts.
 
-    A text that is in `val` stays there when `val_split` grows.
+    A text in `val` stays there if `val_split` grows.
 
     Args:
       text: the plate's text.
-      val_split: the part of all texts, in [0, 1], that is for validation.
+      val_split: the share of all texts, in [0, 1], that is for validation.
 
     Raises:
       ValueError: for a `val_split` outside [0, 1].
@@ -36,14 +35,14 @@ def split_of(text: str, val_split: float) -> Split:
 
 
 def listed_tracks(path: str | os.PathLike[str], names: Sequence[str]) -> frozenset[int]:
-    """The places in `names` of the tracks that a file lists, one per line; empty lines and those that begin with # are skipped.
+    """Indices into `names` of the tracks that a file lists, one per line; empty lines and those that begin with # are skipped.
 
-    A line is a track's folder: from the root on, with what stands above the root, or its last part or parts where only one track
-    ends so.
+    A line is the path of a track's folder: relative to the root, with folders above the root, or only its last part or parts if
+    they are unique.
 
     Args:
       path: of the file.
-      names: of the tracks, their folders relative to the root.
+      names: of the tracks: their folders relative to the root.
 
     Raises:
       UserError: for a file that can't be read or lists nothing, a track that is not there, and a line that fits several.

@@ -1,7 +1,7 @@
-"""What a set of tracks is like, in numbers: its texts and folders, and measurements of each frame.
+"""Statistics of a set of tracks: of its texts and folders, and of measurements of each frame.
 
-Two sets are compared frame by frame: how far the distributions of each measurement are apart, and how much of one set lies
-where the other has next to nothing.
+Two sets are compared by the distributions of each measurement: their distance, and the share of one set that lies outside the
+range of the other.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from lpasrn_jax.data.tracks import RootContents, Track
 KINDS = ("lr", "hr")
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)  # percent
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-NOISE_MASK = np.array([(1, -2, 1), (-2, 4, -2), (1, -2, 1)], np.float32)  # blind to edges along an axis: Immerkaer 1996
+NOISE_MASK = np.array(
+    [(1, -2, 1), (-2, 4, -2), (1, -2, 1)], np.float32
+)  # does not respond to edges along an axis: Immerkaer 1996
 
 
 class Metric(NamedTuple):
-    """A measurement of a frame: its name in tables, what it is, and the form of its figures."""
+    """A measurement of a frame: its title in tables, its definition, and the format of its figures."""
 
     title: str
     definition: str
@@ -66,7 +68,7 @@ class Measurements:
 
     Attributes:
       values: by kind (`lr`, `hr`) and metric; NaN where corners are needed and unknown.
-      track: by kind, each frame's track, as its place among the tracks.
+      track: by kind, the index of each frame's track.
     """
 
     values: Values
@@ -95,8 +97,8 @@ def measure_frame(
 ) -> dict[str, float]:
     """The measurements of `METRICS`.
 
-    Pixels are those of the plate between its corners, or of the whole frame. They are reduced to `size` where they are more, as
-    the networks take them, and never enlarged, which would blur them.
+    Measured on the plate between its corners, or on the whole frame, reduced to `size` if it is larger, as for the networks, and
+    never enlarged, which would blur it.
 
     Args:
       image: RGB.
@@ -148,7 +150,7 @@ def measure_tracks(tracks: Iterable[Track], sizes: Mapping[str, tuple[int, int]]
 
 
 def summarise_set(contents: RootContents, measurements: Measurements) -> dict[str, Any]:
-    """The set in numbers, ready for JSON.
+    """Statistics of the set, ready for JSON.
 
     `tracks`, `plates` (different texts), `bad` and `stray`; tracks by `layouts` and by `scenarios`; how often each of the
     `characters` stands on a track's plate; `frames` by kind, the share of them `with_corners`, and `metrics` by kind: mean,
@@ -173,7 +175,7 @@ def summarise_set(contents: RootContents, measurements: Measurements) -> dict[st
 
 
 def compare_sets(first: Measurements, second: Measurements) -> dict[str, dict[str, Difference]]:
-    """By kind and metric, what tells the second set from the first; the largest distance comes first."""
+    """Differences of the second set from the first, by kind and metric, the largest distance first."""
     by_kind = {}
     for kind in first.values.keys() & second.values.keys():
         pairs = {name: (_known(first.values[kind][name]), _known(second.values[kind][name])) for name in METRICS}
@@ -212,7 +214,7 @@ def _measure_pixels(image: UInt8[np.ndarray, "h w 3"]) -> dict[str, float]:
 
 
 def _noise(channel: Float[np.ndarray, "h w"]) -> float:
-    """The standard deviation of white noise that has this median of the mask's absolute response: 6 is the mask's norm."""
+    """Standard deviation of the noise, from the median absolute response of `NOISE_MASK`, whose norm is 6."""
     response = cv2.filter2D(channel, -1, NOISE_MASK, borderType=cv2.BORDER_REFLECT_101)
     return float(np.median(np.abs(response))) / (0.6745 * 6)
 

@@ -1,4 +1,4 @@
-"""Tracks on disk: which folders are tracks, what is in them, and what is wrong with those that cannot be used.
+"""Tracks on disk: which folders are tracks, their content, and the errors of those that cannot be used.
 
     Scenario-A/Brazilian/track_00001/{lr,hr}-001.png ... {lr,hr}-005.png, annotations.json
 
@@ -24,7 +24,7 @@ from lpasrn_jax.escape import printable
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.wording import counted
 
-MAX_DEPTH = 100  # of folders in each other
+MAX_DEPTH = 100  # of nested folders
 FRAMES = 5  # LR and HR frames of a labelled track
 FRAME_NAME = re.compile(r"(lr|hr)-([0-9]{3})\.(png|jpg|jpeg)", re.IGNORECASE)
 
@@ -43,7 +43,7 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Track:
-    """One pass of one car. `hr` is empty, and `text` and `layout` are None, where the set has none (a test set)."""
+    """One pass of one car. In a set without labels (a test set), `hr` is empty, and `text` and `layout` are None."""
 
     name: str  # its folder, relative to the root
     scenario: str  # the folder named Scenario-..., else "unknown"
@@ -55,7 +55,7 @@ class Track:
 
 @dataclasses.dataclass(frozen=True)
 class BadTrack:
-    """A track that cannot be used, and why."""
+    """A track that cannot be used, and the reason."""
 
     name: str
     reason: str
@@ -63,7 +63,7 @@ class BadTrack:
 
 @dataclasses.dataclass(frozen=True)
 class RootContents:
-    """Tracks, bad tracks, and `stray` paths that belong to no track and do no harm."""
+    """Tracks, bad tracks, and `stray` paths that belong to no track and are ignored."""
 
     tracks: tuple[Track, ...]
     bad: tuple[BadTrack, ...]
@@ -80,7 +80,7 @@ def find_tracks(
       plate_format: the texts and layouts that may occur.
       strict: stop at the first bad track.
       labelled: each track must have five LR and five HR frames and annotations. If False, both HR frames and annotations
-        may be absent and any number of LR frames will do, as long as their numbers have no gap.
+        may be absent and there may be any number of LR frames, numbered without a gap.
 
     Raises:
       UserError: for a root that does not exist or holds no track; with `strict`, for the first bad track.
@@ -150,7 +150,7 @@ def strict_error(root: pathlib.Path, bad: BadTrack) -> UserError:
 
 
 def format_summary(root: str | os.PathLike[str], num_tracks: int, bad: Sequence[BadTrack], stray: Sequence[str]) -> str:
-    """The count of usable tracks, then a line for each bad track and each stray path."""
+    """The number of usable tracks, then one line per bad track and stray path."""
     lines = [f"{root}: {counted(num_tracks, 'track')}, {len(bad)} bad, {counted(len(stray), 'stray path')}"]
     lines += [f"  bad track {track.name}: {track.reason}" for track in bad]
     lines += [f"  stray, ignored: {path}" for path in stray]
@@ -221,7 +221,7 @@ def _read_frame(path: pathlib.Path, corners: Float[np.ndarray, "4 2"] | None) ->
 
 
 def _scenario_and_layout(folder: pathlib.Path, plate_format: PlateFormat) -> tuple[str, str | None]:
-    """What the nearest folders above a track are named after; ("unknown", None) where nothing is."""
+    """Scenario and layout that the nearest folders above a track are named after; ("unknown", None) if there are none."""
     parts = folder.absolute().parent.parts[::-1]
     scenario = next((part for part in parts if part.lower().startswith("scenario")), "unknown")
     return printable(scenario), next((part for part in parts if part in plate_format.layout_names), None)

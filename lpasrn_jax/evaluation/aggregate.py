@@ -1,4 +1,4 @@
-"""Means of per-frame values, by metric and kind of image, and how far they may be off."""
+"""Means of per-frame values by metric and kind of image, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from jaxtyping import Float
 
 from lpasrn_jax.evaluation.bootstrap import bootstrap_interval
 
-KINDS = ("bicubic", "baseline", "sr", "fused", "hr")  # in the order in which a person reads them
-NOT_MADE = ("bicubic", "baseline", "hr")  # by a generator
+KINDS = ("bicubic", "baseline", "sr", "fused", "hr")  # in the order of tables
+NOT_MADE = ("bicubic", "baseline", "hr")  # not made by a generator
 
-Values = Mapping[str, Mapping[str, Float[np.ndarray, " n"]]]  # values[metric][kind], one per frame
+Values = Mapping[str, Mapping[str, Float[np.ndarray, " n"]]]  # values[metric][kind], one value per frame
 
 
 def made_kinds(kinds: Iterable[str]) -> list[str]:
-    """Those of the kinds of image that a generator made: they are compared with bicubic."""
+    """The kinds of image that a generator made, which are compared with bicubic."""
     return [kind for kind in KINDS if kind in kinds and kind not in NOT_MADE]
 
 
 def difference(kind: str, other: str = "bicubic") -> str:
-    """What the difference of two kinds of image is called among the intervals."""
+    """Key of the difference of two kinds of image in the intervals."""
     return f"{kind} - {other}"
 
 
@@ -34,11 +34,11 @@ def means(values: Values) -> dict[str, dict[str, float]]:
 
 
 def intervals(values: Values, plates: Sequence[str]) -> dict[str, dict[str, list[float]]]:
-    """95 % intervals of the means, and of what each made kind has more than bicubic and than HR.
+    """95 % intervals of the means, and of the differences of each made kind from bicubic and from HR.
 
     Args:
-      values: by metric and kind.
-      plates: what stands on each frame's plate.
+      values: by metric and kind of image.
+      plates: the true text of each frame's plate.
     """
     by_metric: dict[str, dict[str, list[float]]] = {}
     for metric, by_kind in values.items():

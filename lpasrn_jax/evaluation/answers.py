@@ -1,4 +1,4 @@
-"""The first table of a report: is what the generator makes better than bicubic?"""
+"""The first table of a report: whether the generated images are better than bicubic."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from lpasrn_jax.evaluation.aggregate import difference, made_kinds
 from lpasrn_jax.evaluation.tables import METRICS, STRANGERS_METRICS, TITLES, table, with_interval
 
 BY_STRANGERS = "Does a stranger read it better?"
-QUESTIONS = {  # and the metrics that answer them
+QUESTIONS = {  # with the metrics that answer them
     "Is it nearer to HR?": ("psnr", "ssim"),
     "Is it true to LR?": ("consistency", "colour_shift", "blue_shift"),
     BY_STRANGERS: ("word_acc", "word_acc_mapped"),
     "Do we read it better?": ("char_acc", "word_acc"),
 }
-# No image has to be nearer to its LR frame, with all its noise, than HR is.
+# Lower is better down to the value of HR: no image has to be nearer to the noisy LR frame than HR is.
 AT_MOST_HR = ("consistency", "colour_shift")
 
 DEFINITIONS = """\
@@ -34,7 +34,7 @@ class _Row(NamedTuple):
 
 
 def answers_table(metrics: Mapping[str, Any]) -> str:
-    """Each question, the figures that answer it, and the answers; empty where nothing was made by a generator.
+    """Each question, the figures that answer it, and the answers; empty without generated images.
 
     Args:
       metrics: the content of metrics.json.
@@ -55,7 +55,7 @@ def answers_table(metrics: Mapping[str, Any]) -> str:
 
 
 def _rows(metrics: Mapping[str, Any], question: str) -> list[_Row]:
-    """What answers a question; nothing where it was not measured."""
+    """The rows that answer a question; empty if it was not measured."""
     if question != BY_STRANGERS:
         return [
             _Row(*METRICS[metric], metrics[metric], metrics["intervals"][metric], metric in AT_MOST_HR)

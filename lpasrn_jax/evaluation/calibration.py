@@ -1,4 +1,4 @@
-"""Whether a confidence can be trusted: readings with a confidence in [0, 1], each right or wrong."""
+"""Metrics of confidence: calibration and selective reading. Each reading has a confidence in [0, 1] and is right or wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Right = Bool[np.ndarray, " n"]
 
 
 class Reliability(NamedTuple):
-    """Of each bin of confidence: how many readings, their mean confidence, and the share that is right; NaN in an empty bin."""
+    """Per bin of confidence: number of readings, their mean confidence and their accuracy; NaN in an empty bin."""
 
     count: Int[np.ndarray, " b"]
     confidence: Float[np.ndarray, " b"]
@@ -30,7 +30,7 @@ def confidence_gap(confidence: Confidence, right: Right) -> float | None:
 
 
 def reliability(confidence: Confidence, right: Right) -> Reliability:
-    """Readings in ten bins of equal width, each with its lower end and without its upper; 1 is in the last."""
+    """Readings in ten bins of equal width, each including its lower end; 1 is in the last bin."""
     confidence, right = _checked(confidence, right)
     member = np.minimum((confidence * BINS).astype(int), BINS - 1)
     count = np.bincount(member, minlength=BINS)
@@ -40,33 +40,33 @@ def reliability(confidence: Confidence, right: Right) -> Reliability:
 
 
 def expected_calibration_error(confidence: Confidence, right: Right) -> float:
-    """ECE: the mean distance of confidence and share right over the bins (Guo et al. 2017, arXiv 1706.04599)."""
+    """ECE: mean absolute difference of confidence and accuracy over the bins (Guo et al. 2017, arXiv 1706.04599)."""
     bins = reliability(confidence, right)
     distance = np.abs(np.nan_to_num(bins.confidence - bins.accuracy))
     return float((bins.count * distance).sum() / bins.count.sum())
 
 
 def risk_coverage(confidence: Confidence, right: Right) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """The share of readings accepted, and the share of these that is wrong, from the most confident on.
+    """Coverage (share of readings accepted) and risk (share of these that is wrong), from the most confident reading on.
 
-    One point for each different confidence: equally confident readings can only be accepted together.
+    One point per distinct confidence: equally confident readings can only be accepted together.
     """
     confidence, right = _checked(confidence, right)
     order = np.argsort(-confidence, kind="stable")
     wrong = np.cumsum(~right[order])
-    last = np.append(np.diff(confidence[order]) != 0, True)  # of its equals
+    last = np.append(np.diff(confidence[order]) != 0, True)  # of the readings with its confidence
     accepted = np.arange(1, len(order) + 1)
     return accepted[last] / len(order), (wrong / accepted)[last]
 
 
 def area_under_risk_coverage(confidence: Confidence, right: Right) -> float:
-    """AURC: the mean risk over all coverages (Geifman et al. 2019, arXiv 1805.08206), each step at the risk that it ends with."""
+    """AURC: mean risk over all coverages (Geifman et al. 2019, arXiv 1805.08206), each step at the risk at its end."""
     coverage, risk = risk_coverage(confidence, right)
     return float((np.diff(coverage, prepend=0.0) * risk).sum())
 
 
 def coverage_at_risk(confidence: Confidence, right: Right, risk: float) -> float:
-    """The largest share of readings, the most confident first, of which at most `risk` are wrong; 0 where there is none."""
+    """The largest coverage at which at most the share `risk` of the accepted readings is wrong; 0 if there is none."""
     coverage, risks = risk_coverage(confidence, right)
     return float(max(coverage[risks <= risk], default=0.0))
 

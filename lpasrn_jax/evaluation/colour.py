@@ -1,7 +1,7 @@
-"""How far the colours of an image are from those of another, of the same plate and size. All images in [-1, 1].
+"""Colour differences between two images of the same plate and size. All images in [-1, 1].
 
-Colours differ wherever one image is sharper than the other too, so the mean over pixels is high for a true HR image as well. Mean
-colours do not see sharpness.
+Pixels also differ where one image is sharper, so the mean over pixels is high even for the true HR image. Mean colours do not
+depend on sharpness.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 Images = Float[Array, "b h w 3"]
 
-BAND = 0.2  # part of the height that the band of a Mercosur plate takes
+BAND = 0.2  # height of the band of a Mercosur plate, as a fraction of the plate's height
 
 # From linear sRGB to CIE XYZ (IEC 61966-2-1, primaries of ITU-R BT.709); the rows' sums are the white point D65.
 XYZ_FROM_RGB = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
@@ -46,7 +46,7 @@ def colour_shift(images: Images, others: Images) -> Float[Array, " b"]:
 
 
 def blue_shift(images: Images, others: Images) -> Float[Array, " b"]:
-    """By how many grey levels of 255 the mean of blue minus red is higher in the top fifth of `images` than in that of `others`.
+    """Mean of blue minus red in the top fifth of `images`, less the same of `others`, in grey levels of 255.
 
     Positive where a network paints the blue band of a Mercosur plate on a plate that has none.
     """

@@ -1,4 +1,4 @@
-"""Two evaluations beside each other: of the same images frame by frame, of different ones by name only."""
+"""Comparison of two evaluations: frame by frame if they are of the same images, else side by side only."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from lpasrn_jax.evaluation.aggregate import Values
 from lpasrn_jax.evaluation.bootstrap import bootstrap_interval
 
 METRICS_FILE, FRAMES_FILE = "metrics.json", "frames.npz"
-PLATES = "plates"  # the array in `FRAMES_FILE` that is no metric
+PLATES = "plates"  # the array in `FRAMES_FILE` that is not a metric
 
 
 class Other(NamedTuple):
-    """metrics: the content of another evaluation's metrics.json. values, plates: of its frames, None if not beside it."""
+    """metrics: the content of another evaluation's metrics.json. values, plates: per frame; None without its frames.npz."""
 
     metrics: Mapping[str, Any]
     values: Values | None
@@ -29,7 +29,7 @@ class Other(NamedTuple):
 
 
 def images_digest(reader: pipeline.FramePairReader) -> str:
-    """A name for the images that an evaluation is of, and the sizes that they are compared at."""
+    """Identifies the images of an evaluation and the sizes at which they are compared."""
     digest = hashlib.sha256(repr((reader.lr_size, reader.hr_size, reader.crop_margins)).encode())
     for record in reader.source:
         for part in (record["track"], record["text"], *record["lr"], *record["hr"]):
@@ -77,11 +77,11 @@ def same_images(metrics: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def paired_intervals(values: Values, plates: Sequence[str], other: Other) -> dict[str, dict[str, tuple[float, float]]]:
-    """95 % intervals of what each figure has more than in another evaluation of the same images, frame by frame.
+    """95 % intervals of the differences of each figure from another evaluation of the same images, paired by frame.
 
     Args:
       values: by metric and kind of image.
-      plates: what stands on each frame's plate.
+      plates: the true text of each frame's plate.
     """
     if other.values is None or list(other.plates or ()) != list(plates):
         return {}

@@ -1,4 +1,4 @@
-"""How far a confidence can be trusted, as a picture."""
+"""Reliability diagrams of the confidence."""
 
 from __future__ import annotations
 

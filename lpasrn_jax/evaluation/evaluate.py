@@ -43,7 +43,7 @@ def evaluate(
       out: folder, made if it is new.
       split: `all` tracks, or the part that training on this root keeps for validation (`val`) or learns from (`train`).
       tfds_dir: where the prepared set goes; empty for a folder in `out`.
-      baseline: weights with an OCR that was trained on bicubic images, as `configs/ocr_on_lr.py` does; they are read by both
+      baseline: weights with an OCR trained on bicubic images, as `configs/ocr_on_lr.py` does; they are read by both
         OCRs. Empty for none.
       against: the metrics.json of another evaluation, for the report to compare with: of the same images frame by frame. Empty
         for none.

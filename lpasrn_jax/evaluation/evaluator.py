@@ -18,10 +18,10 @@ from lpasrn_jax.reading.ctc_decode import ctc_beam, ctc_greedy
 from lpasrn_jax.weights.bundle import Bundle
 
 BATCH_SIZE = 32
-IMAGES = ("lr", "hr", "track")  # what an example may hold
+IMAGES = ("lr", "hr", "track")  # keys of an example that hold images
 
 Images = dict[str, Float[np.ndarray, "n h w 3"]]
-Scores = dict[str, dict[str, Float[np.ndarray, " n"]]]  # scores[metric][kind of image], one value a frame
+Scores = dict[str, dict[str, Float[np.ndarray, " n"]]]  # scores[metric][kind of image], one value per frame
 
 
 class FrameResults(NamedTuple):
@@ -29,7 +29,7 @@ class FrameResults(NamedTuple):
 
     scores: by `metrics.image_scores`.
     slots: slot log-probabilities by kind of image; empty without an OCR.
-    greedy, beam: texts of the CTC head by best path and by prefix beam, as class indices padded with -1; by kind likewise.
+    greedy, beam: texts of the CTC head by best path and by prefix beam, as class indices padded with -1; by kind of image.
     text, layout, scenario: ground truth.
     """
 
@@ -69,7 +69,7 @@ class Evaluator:
 
         Computed again, since the images of all frames may not fit into memory.
         """
-        padding = [indices[0]] * (BATCH_SIZE - len(indices))  # to the shape that is compiled already
+        padding = [indices[0]] * (BATCH_SIZE - len(indices))  # to the shape that is already compiled
         examples = [reader(int(index)) for index in (*indices, *padding)]
         batch = {name: np.stack([example[name] for example in examples]) for name in IMAGES if name in examples[0]}
         made, *_ = self._apply(self._params, batch)

@@ -18,8 +18,8 @@ from lpasrn_jax.reading.decode import Decoded, decode_slots
 
 class ImageMetric(NamedTuple):
     """
-    against: the kind of image that the others are compared with.
-    score: of images, what they are compared with, and the scale of both against LR.
+    against: the kind of image to compare with.
+    score: from the images, the images to compare with, and the scale of SR to LR.
     """
 
     against: str
@@ -50,14 +50,14 @@ IMAGE_METRICS = {
 def image_scores(
     images_by_kind: Mapping[str, Float[Array, "b _ _ 3"]], scale: int, names: Sequence[str] = tuple(IMAGE_METRICS)
 ) -> dict[str, dict[str, Float[Array, " b"]]]:
-    """Each metric of each kind of image but LR and the one that the metric compares with, as `scores[metric][kind]`.
+    """Each metric of each kind of image except LR and the one compared with, as `scores[metric][kind]`.
 
-    HR is compared with LR and bicubic as well: what it scores there is what a perfect SR image would.
+    HR is also compared with LR and bicubic: its scores are those of a perfect SR image.
 
     Args:
-      images_by_kind: in [-1, 1]: `lr`, `bicubic`, `hr`, and what else was made of LR, such as `sr`.
-      scale: of all others against LR.
-      names: the metrics.
+      images_by_kind: in [-1, 1]: `lr`, `bicubic`, `hr`, and the enlargements of LR, such as `sr`.
+      scale: of all other kinds to LR.
+      names: of the metrics.
     """
     scores = {}
     for name in names:
@@ -68,7 +68,7 @@ def image_scores(
 
 
 def ocr_logits(model: PlateModel, params: Params, images_by_kind: Mapping[str, Float[Array, "b h w 3"]]) -> dict[str, OCRLogits]:
-    """What the OCR says about each kind of image in [-1, 1]; nothing for a model without an OCR."""
+    """The OCR's logits for each kind of image in [-1, 1]; empty for a model without an OCR."""
     if "ocr" not in model.networks:
         return {}
     return {kind: model.logits(params, image) for kind, image in images_by_kind.items()}
@@ -82,7 +82,7 @@ def read_slots(logits_by_kind: Mapping[str, OCRLogits], layout_masks: Bool[Array
 def char_accuracy(predicted: Int[Array, "b k"], text: Int[Array, "b k"]) -> Float[Array, " b"]:
     """The share of slots that are read right, in [0, 1].
 
-    Both texts have k characters and each stands in its slot, so no other alignment is looked for.
+    Characters are compared slot by slot, without alignment.
     """
     return jnp.mean(predicted == text, axis=-1, dtype=jnp.float32)
 
@@ -99,8 +99,8 @@ def text_scores(read: Mapping[str, Decoded], text: Int[Array, "b k"]) -> dict[st
     """Each metric of the text read in each kind of image, as `scores[metric][kind]`.
 
     Args:
-      read: what `read_slots` gives.
-      text: what is written on the plates.
+      read: from `read_slots`.
+      text: the true classes.
     """
     return {
         metric: {kind: score(decoded.classes, text) for kind, decoded in read.items()} for metric, score in TEXT_METRICS.items()

@@ -1,4 +1,4 @@
-"""Fits what tells plates from other images to a trained OCR."""
+"""Fits the plate check, which tells plates from other images, to a trained OCR."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from jaxtyping import Bool, Float
 from scipy import optimize
 
 REGULARISATION = 0.05  # of the squared weights of standardised features, beside a mean loss of each class
-LOST = 0.02  # share of synthetic plates that may be taken for none; most of these are too blurred or dark to be read
+LOST = 0.02  # share of synthetic plates that may be rejected; most of these are too blurred or dark to be read
 
 Summaries = Float[np.ndarray, "n 2*d"]
 
 
 def fit_plate_check(plates: Summaries, others: Summaries) -> dict[str, Any]:
-    """Parameters of a `PlateCheck`: logistic regression, plates and other images having the same weight.
+    """Parameters of a `PlateCheck`: logistic regression in which plates and other images have the same total weight.
 
-    The first half of each kind is fitted to; the bias is such that `LOST` of the other plates are lost.
+    Fitted to the first half of each; the bias is set so that the share `LOST` of the held-out plates is rejected.
 
     Args:
-      plates: `encoding_summary` of images that plates fill, those of one plate beside each other.
-      others: of images that show no plate of the kind that the OCR reads.
+      plates: `encoding_summary` of images that plates fill, images of one plate next to each other.
+      others: the same of images without a plate of the kind that the OCR reads.
     """
     (fitted, held_out), (fitted_others, _) = (np.array_split(kind.astype(np.float64), 2) for kind in (plates, others))
     features = np.concatenate([fitted, fitted_others])

@@ -1,4 +1,4 @@
-"""The calibration of finished weights, fitted anew on any set of tracks."""
+"""Refits the calibration of finished weights on any set of tracks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ MARGINS = (0.0, 0.2)  # around plates whose corners are known, as people and det
 
 
 def recalibrated(bundle: Bundle, data_root: str, tfds_dir: str) -> Bundle:
-    """The weights with the calibration that is right for the tracks below a folder.
+    """The weights with a calibration fitted to the tracks below a folder.
 
     Args:
       bundle: with an OCR.
-      data_root: tracks that nothing was trained on, from cameras as different as those that the weights will meet.
+      data_root: tracks that nothing was trained on, from cameras as varied as those that the weights will be used with.
       tfds_dir: where the prepared set goes.
 
     Raises:
-      UserError: for weights without an OCR, for data that can't be used, and where none can be fitted: too few tracks, or all
-        read right, or all wrong.
+      UserError: for weights without an OCR, for data that can't be used, and if the fit fails: too few tracks, or all read
+        right, or all wrong.
     """
     if "ocr" not in bundle.params:
         raise UserError(f"calibration: these weights have no ocr, only {', '.join(sorted(bundle.params))}")

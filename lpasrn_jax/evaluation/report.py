@@ -1,4 +1,4 @@
-"""An evaluation for a person to read: report.md and the pictures that it shows."""
+"""The report of an evaluation: report.md and its pictures."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def write_report(
     Args:
       metrics: the content of metrics.json.
       results: per frame.
-      read: the texts of all frames by kind; nothing without an OCR.
-      rows: the frames whose pictures are shown.
+      read: the texts of all frames by kind of image; empty without an OCR.
+      rows: indices of the frames to show.
       images: of these frames, in [-1, 1], by kind: `lr`, `bicubic`, `sr`, `hr`.
       other: the evaluation to compare with.
     """
@@ -118,7 +118,7 @@ def report_text(metrics: Mapping[str, Any], *, slots: int, rows: int, other: Com
     Args:
       metrics: the content of metrics.json.
       slots: characters of a plate.
-      rows: frames that the picture shows.
+      rows: number of frames in the picture.
       other: the evaluation to compare with.
     """
     parts = ["# Evaluation", _subject(metrics), *_answers_part(metrics), "## All figures", tables.metrics_table(metrics)]
@@ -132,7 +132,7 @@ def report_text(metrics: Mapping[str, Any], *, slots: int, rows: int, other: Com
 
 
 def rows_to_show(results: FrameResults, read: Mapping[str, Int[np.ndarray, "n k"]]) -> Int[np.ndarray, " r"]:
-    """The frames that the picture shows, from the largest gain in PSNR to the smallest; without SR, by what bicubic shows."""
+    """The frames to show, from the largest gain in PSNR to the smallest; without SR, by the characters read right in bicubic."""
     psnr = results.scores["psnr"]
     if "sr" in psnr:
         return rows_by_gain(psnr["sr"] - psnr["bicubic"], ROWS)
@@ -140,7 +140,7 @@ def rows_to_show(results: FrameResults, read: Mapping[str, Int[np.ndarray, "n k"
 
 
 def rows_by_gain(gain: Float[np.ndarray, " n"], count: int) -> Int[np.ndarray, " r"]:
-    """Indices of `count` examples, evenly spaced from the largest gain to the smallest; all of them where there are fewer."""
+    """Indices of `count` examples, evenly spaced from the largest gain to the smallest; all of them if there are fewer."""
     order = np.argsort(-gain, kind="stable")
     places = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
     return order[places]
@@ -219,7 +219,7 @@ def _confidence_part(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _calibration(metrics: Mapping[str, Any]) -> str:
-    """What the confidence is, and what it was calibrated with."""
+    """A sentence on how the confidence is computed and calibrated."""
     if metrics["calibration"] is None:
         why = (
             "its fit failed in training, where it ended at a bound" if metrics["calibration_failed"] else "the weights have none"

@@ -1,4 +1,4 @@
-"""The page of results: what was measured with each of several weights, in Markdown."""
+"""The page of results: measurements of several weights, in Markdown."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Measured(NamedTuple):
     bundle: the weights.
     metrics: the content of metrics.json.
     sensitivities: by set of plates, the result of `sensitivity.measure`.
-    milliseconds: of each call.
-    device: on which they were taken.
+    milliseconds: per call, by its name.
+    device: on which the times were measured.
     """
 
     name: str
@@ -49,10 +49,10 @@ def page(measured: Sequence[Measured], texts: Mapping[str, Sequence[str]], *, tr
 
     Args:
       measured: one per weights.
-      texts: by set of plates, what stands on them.
-      tracks: of the held-out set.
-      seed: of the same.
-      cores: of the machine that gave the times.
+      texts: the true texts by set of plates.
+      tracks: number of held-out tracks.
+      seed: of the held-out tracks.
+      cores: of the machine on which the times were measured.
     """
     sets = ", ".join(f"{len(of)} {'plates of the same set' if name == 'synthetic' else name}" for name, of in texts.items())
     parts = [
@@ -111,7 +111,7 @@ def _rounded(*values: float) -> list[float]:
 
 
 def _overview(measured: Sequence[Measured]) -> tuple[list[str], list[list[str]]]:
-    """A line per weights; what is read in one frame and in five is read as the reader does."""
+    """Header and rows, one row per weights; one frame and five frames are read as `Reader` reads them."""
     calls = list(measured[0].milliseconds)
     header = ["weights", "parameters", *(f"{call}, ms" for call in calls), "HR", "one frame", "five frames", "PSNR - bicubic"]
     rows = []

@@ -1,4 +1,4 @@
-"""Several checkpoints of one recipe: the mean of each figure, and how far the runs differ."""
+"""Several runs of one recipe: mean and standard deviation of each figure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lpasrn_jax.evaluation.tables import METRICS, TITLES, table
 def over_runs(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """`checkpoints`, `images`, the number of `runs`, and of each metric and kind of image its `mean` and standard `deviation`.
 
-    The deviation is that of a sample (n - 1): how much another run may differ by its seed.
+    The sample standard deviation (n - 1): how much runs with different seeds differ.
 
     Args:
       evaluations: the content of metrics.json of each run, at least two.

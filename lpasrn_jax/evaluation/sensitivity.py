@@ -1,4 +1,4 @@
-"""How readings depend on what a person or a camera does: crop, tilt, exposure, and the height of an LR frame."""
+"""Reading accuracy as a function of crop margin, rotation, exposure and the height of an LR frame."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ MARGINS = (-0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.25)
 ROTATIONS = (-8, -6, -4, -2, 0, 2, 4, 6, 8)  # degrees
 GAINS = (0.3, 0.5, 0.7, 1.0, 1.3, 1.7)
 LR_HEIGHTS = (10, 12, 14, 16, 18, 20, 24, 28, 34)  # pixels of the frame
-MARGIN = 0.05  # where the margin is not what changes
-HR_HEIGHT = 48  # pixels of the upright plate that is read as HR
+MARGIN = 0.05  # the margin while something else varies
+HR_HEIGHT = 48  # height in pixels of the upright plate that is read as HR
 FRAMES = 5
-# One camera for all LR frames, amid those of the synthetic tracks: what changes between frames is place and noise.
+# One camera for all LR frames, typical of the synthetic tracks: only position and noise change between frames.
 DEFOCUS = 0.65  # standard deviation of the blur, LR pixels
 NOISE = 5.0  # standard deviation, grey levels
 JPEG_QUALITY = 55
 
 RGB = UInt8[np.ndarray, "h w 3"]
-Table = dict[str, Float[np.ndarray, " n"]]  # by condition: 1 for a plate that was read wholly right, else 0
+Table = dict[str, Float[np.ndarray, " n"]]  # by condition, per plate: 1 if it is read wholly right, else 0
 
 
 class Plate(NamedTuple):
     """
-    image: RGB that shows one plate.
-    corners: (x, y) of its top-left, top-right, bottom-right and bottom-left; None where the plate fills the image.
-    text: what stands on it.
+    image: RGB image of one plate.
+    corners: (x, y) of its top-left, top-right, bottom-right and bottom-left; None if the plate fills the image.
+    text: the true text.
     """
 
     image: RGB
@@ -45,8 +45,8 @@ def measure(reader: Reader, plates: Sequence[Plate]) -> dict[str, Table]:
     """Which plates are read wholly right under each condition.
 
     Args:
-      reader: any with an OCR.
-      plates: HR images of plates; upright ones, or with corners.
+      reader: a reader with an OCR.
+      plates: HR images of plates, upright or with corners.
 
     Returns:
       Tables `HR, crop margin`, `HR, rotation`, `HR, exposure gain`, `LR height, one frame` and `LR height, five frames`; in each,
@@ -72,7 +72,7 @@ def measure(reader: Reader, plates: Sequence[Plate]) -> dict[str, Table]:
 def crop(plate: Plate, margin: float, degrees: float = 0.0, height: int = HR_HEIGHT) -> RGB:
     """The plate with a margin at each side, a fraction of its width and height, turned clockwise, `height` pixels high.
 
-    What lies outside the image repeats its border.
+    Outside the image, its border is repeated.
     """
     corners = outer_corners(*plate.image.shape[:2]) if plate.corners is None else plate.corners
     wide = widen_corners(corners, np.full(4, margin)).astype(np.float64)
@@ -83,12 +83,12 @@ def crop(plate: Plate, margin: float, degrees: float = 0.0, height: int = HR_HEI
 
 
 def exposed(image: RGB, gain: float) -> RGB:
-    """The image with all levels times `gain`, burnt out above 255."""
+    """The image with all levels multiplied by `gain` and clipped at 255."""
     return cv2.convertScaleAbs(image, alpha=gain)
 
 
 def lr_track(plate: Plate, height: int, seed: int) -> list[RGB]:
-    """`FRAMES` LR frames of so many pixels' height, each shifted by up to half an LR pixel."""
+    """`FRAMES` LR frames of that height in pixels, each shifted by up to half an LR pixel."""
     rng = np.random.default_rng([seed, height])
     device = Camera(level=255.0, defocus=DEFOCUS, noise=NOISE)
     frames = []

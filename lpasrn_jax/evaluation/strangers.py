@@ -22,8 +22,8 @@ from lpasrn_jax.evaluation.evaluator import BATCH_SIZE, Evaluator, FrameResults
 from lpasrn_jax.evaluation.texts import edit_accuracy
 from lpasrn_jax.plates import DIGIT, LETTER
 
-RAPIDOCR_HEIGHT = 96  # pixels; its recogniser then takes the image to its own 48
-# Tesseract wants large letters on paper: the plate in these pixels, and of it the part that holds the characters, without the
+RAPIDOCR_HEIGHT = 96  # pixels; its recogniser then resizes the image to its own 48
+# Tesseract expects large printed letters: the plate is resized to these pixels, then cropped to the characters, without the
 # strip or band above them and the rim.
 TESSERACT_SIZE, TESSERACT_CROP = (436, 150), (18, 42, 418, 136)
 TESSERACT_OPTIONS = "--psm 7 -c tessedit_char_whitelist=ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -35,7 +35,7 @@ LETTER_OF = {"0": "O", "1": "I", "2": "Z", "4": "A", "5": "S", "6": "G", "7": "T
 class Stranger(NamedTuple):
     """
     version: of the program and its weights, for the report.
-    read: the text of one line in an image, whatever it is.
+    read: reads one line of text in an image.
     """
 
     version: str
@@ -43,7 +43,7 @@ class Stranger(NamedTuple):
 
 
 def rapidocr() -> Stranger:
-    """RapidOCR's recogniser on the whole plate, with the weights that its package holds.
+    """RapidOCR's recogniser on the whole plate, with the weights of its package.
 
     Raises:
       Exception: of any kind, where it can't be used.
@@ -64,7 +64,7 @@ def rapidocr() -> Stranger:
 
 
 def tesseract() -> Stranger:
-    """Tesseract's reader of single lines on the characters' part of the plate.
+    """Tesseract in its single-line mode, on the part of the plate with the characters.
 
     Raises:
       Exception: of any kind, where it can't be used.
@@ -82,13 +82,13 @@ STRANGERS = {"RapidOCR": rapidocr, "Tesseract": tesseract}
 
 
 def open_strangers(names: Sequence[str] | None = None) -> tuple[dict[str, Stranger], dict[str, str]]:
-    """Those of the named strangers (None: of all) that can be used here; and, for each of the others, why it can't."""
+    """The named strangers (None: all) that can be used here and, for each of the others, the reason why it can't."""
     opened, left_out = {}, {}
     for name in STRANGERS if names is None else names:
         try:
             stranger = STRANGERS[name]()
             stranger.read(np.zeros((48, 144, 3), np.uint8))  # loads its weights
-        except Exception as error:  # by other hands: anything may be wrong with it, and nothing of it is needed
+        except Exception as error:  # third-party code may fail in any way, and none of it is required
             left_out[name] = f"{type(error).__name__}: {error}".splitlines()[0]
         else:
             opened[name] = stranger
@@ -101,9 +101,9 @@ def read_plate(stranger: Stranger, image: UInt8[np.ndarray, "h w 3"], alphabet: 
 
 
 def map_look_alikes(text: str, pattern: str) -> str:
-    """A text with letters that look like digits turned into these where the layout has digits, and the other way round.
+    """A text with letters replaced by the digits that they look like where the layout has digits, and the other way round.
 
-    A stranger knows no layout, but a person who sees the plate does. A text of another length stays as it is.
+    A stranger does not know the layout, but a person who sees the plate does. A text of another length is left unchanged.
 
     Args:
       text: what was read.
@@ -118,7 +118,7 @@ def map_look_alikes(text: str, pattern: str) -> str:
 def read_first_frames(
     evaluator: Evaluator, reader: pipeline.FramePairReader, strangers: Mapping[str, Stranger]
 ) -> dict[str, dict[str, list[str]]]:
-    """What strangers read in the first frame of every track, as `texts[stranger][kind of image]`; five frames are much alike."""
+    """Texts of the first frame of every track, as `texts[stranger][kind of image]`; the five frames are much alike."""
     alphabet = reader.plate_format.alphabet
     texts: dict[str, dict[str, list[str]]] = {name: {} for name in strangers}
     firsts = range(0, pipeline.num_examples(reader), pipeline.FRAMES)
@@ -132,11 +132,11 @@ def read_first_frames(
 
 
 def scores(texts: Mapping[str, Sequence[str]], truth: Sequence[str], patterns: Sequence[str]) -> aggregate.Values:
-    """Accuracies of what one stranger read, as `scores[metric][kind of image]`, one value per plate.
+    """Accuracies of one stranger's texts, as `scores[metric][kind of image]`, one value per plate.
 
     Args:
       texts: by kind of image.
-      truth: what stands on the plates.
+      truth: the true texts.
       patterns: of the plates' layouts.
     """
     mapped = {kind: [map_look_alikes(*pair) for pair in zip(read, patterns, strict=True)] for kind, read in texts.items()}

@@ -1,4 +1,4 @@
-"""The figures of an evaluation: what metrics.json holds."""
+"""The figures of an evaluation, for metrics.json."""
 
 from __future__ import annotations
 
@@ -20,13 +20,18 @@ from lpasrn_jax.reading.fusion import FUSIONS, fuse
 from lpasrn_jax.weights.bundle import Calibration
 
 FRAME_COUNTS = (1, 3, FRAMES)
-CONFUSIONS = 10  # pairs that are named
-RISK = 0.01  # the share of wrong readings that coverage is given for
-OF_LAYOUTS = ("psnr", "consistency", "colour_shift", "blue_shift")  # grey plates and those with a blue band by themselves
+CONFUSIONS = 10  # number of pairs listed
+RISK = 0.01  # the share of wrong readings at which coverage is reported
+OF_LAYOUTS = (
+    "psnr",
+    "consistency",
+    "colour_shift",
+    "blue_shift",
+)  # reported per layout: grey plates, and plates with a blue band
 
 
 def main_kind(kinds: Sequence[str]) -> str:
-    """The kind of image that an evaluation is about: SR, or HR where nothing makes SR."""
+    """The kind of image that an evaluation is about: SR, or HR without a generator."""
     return "sr" if "sr" in kinds else "hr"
 
 
@@ -48,8 +53,8 @@ def summarize(
 
     Args:
       results: per frame, five frames per track.
-      read: the texts by kind of image, as `slot_texts` gives them; empty without an OCR.
-      values: of the frames, as `frame_values` gives them.
+      read: the texts by kind of image, from `slot_texts`; empty without an OCR.
+      values: per frame, from `frame_values`.
       scenarios: the names that `results.scenario` indexes.
       calibrated: the calibration of the weights; None to evaluate the network's own probabilities.
     """
@@ -92,7 +97,7 @@ def frame_values(results: FrameResults, read: Mapping[str, Int[np.ndarray, "n k"
 
 
 def _images_by_layout(results: FrameResults, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Means of the images of each layout that there are any of."""
+    """Means over the images of each layout that occurs."""
     members = {name: results.layout == i for i, name in enumerate(names)}
     return {
         name: aggregate.means({m: {kind: v[rows] for kind, v in results.scores[m].items()} for m in OF_LAYOUTS})
@@ -102,15 +107,15 @@ def _images_by_layout(results: FrameResults, names: Sequence[str]) -> dict[str, 
 
 
 def track_accuracy(results: FrameResults, kind: str, rule: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, float]:
-    """The share of tracks whose text is read wholly right, by the number of frames: the mean over all choices of them."""
+    """The share of tracks whose text is read wholly right, by number of frames: the mean over all choices of so many frames."""
     return {str(count): _mean(_tracks_right(results, kind, rule, count, masks)) for count in FRAME_COUNTS}
 
 
 def characters(
     text: Int[np.ndarray, "n k"], read: Mapping[str, Int[np.ndarray, "n k"]], main: str, labels: str
 ) -> dict[str, dict[str, Any]]:
-    """Of each character that occurs: how many `times`, the share read `right` in each kind of image, and what it is most often
-    `taken_for` in the main kind ("" if it is always right)."""
+    """For each character that occurs: how many `times`, the share read `right` per kind of image, and the character that it is
+    most often `taken_for` in the main kind ("" if it is always right)."""
     counts = {kind: texts.confusion_counts(text, classes, len(labels)) for kind, classes in read.items()}
     wrong = counts[main] - np.diag(np.diagonal(counts[main]))
     by_character = {}
@@ -124,7 +129,7 @@ def characters(
 
 
 def confusions(text: Int[np.ndarray, "n k"], read: Int[np.ndarray, "n k"], labels: str) -> list[list]:
-    """The most frequent misreadings, as [true character, character read, times]; equals in the order of the labels."""
+    """The most frequent misreadings, as [true character, character read, times]; ties in the order of the labels."""
     counts = texts.confusion_counts(text, read, len(labels))
     np.fill_diagonal(counts, 0)
     most = np.argsort(-counts, axis=None, kind="stable")[:CONFUSIONS]
@@ -135,7 +140,7 @@ def confusions(text: Int[np.ndarray, "n k"], read: Int[np.ndarray, "n k"], label
 def _tracks_right(
     results: FrameResults, kind: str, rule: str, count: int, masks: Bool[np.ndarray, "l k v"]
 ) -> Float[np.ndarray, " t"]:
-    """Of each track, the share of choices of `count` frames from which it is read wholly right."""
+    """For each track, the share of the choices of `count` frames from which it is read wholly right."""
     slots, text = by_track(results, kind)
     choices = list(itertools.combinations(range(FRAMES), count))
     right = [(fuse(rule, slots[:, choice], masks).classes == text).all(axis=-1) for choice in choices]
@@ -150,7 +155,7 @@ def by_track(results: FrameResults, kind: str) -> tuple[Float[np.ndarray, "t f k
 def _decoders(
     results: FrameResults, values: Values, plate_format: PlateFormat, truth: Sequence[str], kind: str
 ) -> dict[str, dict[str, float]]:
-    """Accuracies of each way to a text; those of the CTC head may miss characters or have too many."""
+    """Accuracies of each decoder; texts of the CTC head may have missing or surplus characters."""
     accuracies = {"slots": {metric: _mean(values[metric][kind]) for metric in ("edit_acc", "word_acc")}}
     for name, classes in (("ctc_beam", results.beam[kind]), ("ctc_greedy", results.greedy[kind])):
         read = _texts(classes, plate_format)
@@ -169,7 +174,7 @@ def _groups(
     kind: str,
     masks: Bool[np.ndarray, "l k v"],
 ) -> dict[str, dict[str, Any]]:
-    """Accuracies of the frames and tracks of each group that there are any of."""
+    """Accuracies of the frames and tracks of each group that occurs."""
     by_track = _tracks_right(results, kind, "log_probs", FRAMES, masks)
     by_group = {}
     for i, name in enumerate(names):
@@ -184,7 +189,7 @@ def _groups(
 
 
 def _readings(results: FrameResults, kind: str, masks: Bool[np.ndarray, "l k v"]) -> dict[str, GroupReadings]:
-    """What is read in single frames and in whole tracks, each from all images that reading looks at, by the number of frames."""
+    """Readings of single frames and of whole tracks, each from all images that `Reader` uses, by the number of frames."""
     slots = {k: results.slots[k] for k in witnesses.kinds(results.slots, kind)}
     return {
         "1": read_groups(witnesses.frame_log_probs(slots)[:, None], results.text, masks),

@@ -9,7 +9,7 @@ from lpasrn_jax.evaluation.aggregate import difference, made_kinds
 
 TITLES = {"bicubic": "bicubic", "baseline": "bicubic, OCR trained on it", "sr": "SR", "fused": "fused", "hr": "HR"}
 
-# Of each metric: its name and the form of its figure.
+# The title of each metric and the format of its figures.
 METRICS = {
     "psnr": ("PSNR, dB", "{:.2f}"),
     "psnr_y": ("PSNR-Y, dB", "{:.2f}"),
@@ -30,7 +30,7 @@ STRANGERS_METRICS = {
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> str:
-    """Each metric of each kind of image, with its interval, and what the made images gain over bicubic."""
+    """Each metric of each kind of image, with its interval, and the gain of the generated images over bicubic."""
     made = made_kinds({kind for metric in METRICS for kind in metrics.get(metric, {})})
     lines = _lines(metrics, METRICS, made)
     kinds = _kinds(metrics, METRICS)
@@ -42,7 +42,7 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
 
 
 def strangers_table(strangers: Mapping[str, Mapping[str, Any]]) -> str:
-    """What each stranger reads in each kind of image, with its interval, and its gain over bicubic."""
+    """Accuracies of each stranger for each kind of image, with intervals, and the gain over bicubic."""
     here = {name: of for name, of in strangers.items() if "left_out" not in of}
     kinds = _kinds(next(iter(here.values())), STRANGERS_METRICS)
     made = made_kinds(kinds)
@@ -51,7 +51,7 @@ def strangers_table(strangers: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def layouts_table(by_layout: Mapping[str, Mapping[str, Any]]) -> str:
-    """The images of each layout by themselves."""
+    """Image metrics per layout."""
     first = next(iter(by_layout.values()))
     formats = {metric: METRICS[metric] for metric in METRICS if metric in first}
     kinds = _kinds(first, formats)
@@ -72,7 +72,7 @@ def _heads(kinds: Sequence[str], made: Sequence[str]) -> list[str]:
 
 
 def _lines(metrics: Mapping[str, Any], formats: Mapping[str, tuple[str, str]], made: Sequence[str]) -> list[list[str]]:
-    """A line per metric: figures of each kind, and differences from bicubic, with their intervals."""
+    """One line per metric: the figure of each kind, and the differences from bicubic, with intervals."""
     lines = []
     for metric, (title, form) in formats.items():
         if metric not in metrics:
@@ -88,7 +88,7 @@ def _lines(metrics: Mapping[str, Any], formats: Mapping[str, tuple[str, str]], m
 
 
 def decoders_table(decoders: Mapping[str, Mapping[str, float]]) -> str:
-    """The accuracies of each way from the OCR's output to a text."""
+    """Accuracies of each decoder of the OCR's output."""
     names = {"slots": "slots", "ctc_beam": "CTC, prefix beam under the layouts", "ctc_greedy": "CTC, best path"}
     rows = [[names[name], f"{row['edit_acc']:.2%}", f"{row['word_acc']:.2%}"] for name, row in decoders.items()]
     return table(["", "edit accuracy", "plates wholly right"], rows)
@@ -105,14 +105,14 @@ def groups_table(groups: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def tracks_table(by_name: Mapping[str, Mapping[str, float]]) -> str:
-    """Accuracies of tracks: a row a name, a column a number of frames."""
+    """Accuracies of tracks: one row per name, one column per number of frames."""
     counts = list(next(iter(by_name.values())))
     rows = [[name, *(f"{row[count]:.2%}" for count in counts)] for name, row in by_name.items()]
     return table(["frames", *counts], rows)
 
 
 def confidence_table(by_frames: Mapping[str, Mapping[str, Any]]) -> str:
-    """How the confidence of readings from so many frames relates to their being right."""
+    """Accuracy, confidence and calibration of readings, by the number of frames."""
     rows = []
     for count, one in by_frames.items():
         gap = "-" if one["gap"] is None else f"{one['gap']:.3f}"
@@ -122,7 +122,7 @@ def confidence_table(by_frames: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def confusions_table(confusions: Sequence[Sequence[Any]]) -> str:
-    """Pairs of a true character and the one that was read."""
+    """The most frequent misreadings."""
     return table(["true", "read", "times"], [[str(cell) for cell in row] for row in confusions])
 
 
@@ -143,13 +143,13 @@ def against_table(
     *,
     with_differences: bool,
 ) -> str:
-    """Of each figure that both evaluations have: this one, the other and, of the same images, the difference.
+    """Each figure that both evaluations have: this one, the other and, for the same images, the difference.
 
     Args:
       metrics: the content of metrics.json.
-      other: of the other evaluation.
-      intervals: of the differences, as far as they are known.
-      with_differences: whether there are any: not of different images.
+      other: the same of the other evaluation.
+      intervals: of the differences, where known.
+      with_differences: whether to show differences; False for different images.
     """
     rows = []
     for metric, (name, form) in METRICS.items():
@@ -175,6 +175,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def with_interval(form: str, value: float, interval: Sequence[float]) -> str:
-    """A figure and, in brackets, its interval, all in the same form."""
+    """A figure and, in brackets, its interval, all in the same format."""
     low, high = (form.format(end) for end in interval)
     return f"{form.format(value)} [{low}, {high}]"

@@ -1,4 +1,4 @@
-"""How right texts are."""
+"""Accuracy of texts: edit accuracy, characters right and confusions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def edit_accuracy(read: Sequence[str], truth: Sequence[str]) -> Float[np.ndarray
     """1 - Levenshtein distance / length of the true text, at least 0: missing and surplus characters count as errors too.
 
     Raises:
-      ValueError: for an empty true text, or another number of texts.
+      ValueError: for an empty true text, or different numbers of texts.
     """
     if not all(truth):
         raise ValueError("truth: an empty text found; expected at least one character in each")
@@ -21,7 +21,7 @@ def edit_accuracy(read: Sequence[str], truth: Sequence[str]) -> Float[np.ndarray
 
 
 def characters_right(read: Int[np.ndarray, "n k"], text: Int[np.ndarray, "n k"]) -> Int[np.ndarray, " n"]:
-    """In how many of its k slots each text has the true character."""
+    """The number of slots in which each text has the true character."""
     return (np.asarray(read) == np.asarray(text)).sum(axis=-1)
 
 

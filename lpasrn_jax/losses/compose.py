@@ -1,7 +1,7 @@
-"""The one place where losses meet weights, warm-up, masks and means.
+"""Composition of the losses: the one place where weights, warm-up, masks and means are applied.
 
-A stage lists components; a component is one or more terms, each with its weight. Which images the networks must read or embed
-for them is known before anything is computed.
+A stage lists components; a component is one or more terms, each with its weight. The images that the networks must read or
+embed for them are known before anything is computed.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ class Outputs:
 
     Attributes:
       images: in [-1, 1] by kind: `lr`, `hr`; `sr` of the generator; `bicubic` of LR; `other_hr`, another frame of the track.
-      slots: slot logits by kind of image, as far as `images_read` asks for them.
-      ctc: CTC logits, likewise.
-      embeddings: by kind of image, as far as `images_embedded` asks for them.
+      slots: slot logits by kind of image, for the kinds of `images_read`.
+      ctc: CTC logits, for the same kinds.
+      embeddings: by kind of image, for the kinds of `images_embedded`.
       text: the true classes.
       class_weights: weight of each true class in LCOFL.
       allowed: the classes that each plate's layout allows in each slot.
@@ -53,10 +53,10 @@ Config = ml_collections.ConfigDict | ml_collections.FrozenConfigDict
 
 class Component(NamedTuple):
     """
-    networks: whose outputs it needs.
+    networks: the networks that it needs.
     read: the kinds of image that the OCR must read for it, given the stage's section.
     embedded: the kinds of image that must be embedded.
-    terms: the terms by name, from the outputs, the config and the epochs done.
+    terms: the terms by name, from the outputs, the config and the number of epochs done.
     """
 
     networks: tuple[str, ...]
@@ -130,7 +130,7 @@ COMPONENTS = {
 
 
 def check_components(stage: Config) -> None:
-    """Raise UserError for a component that is unknown or needs what the stage does not have."""
+    """Raise UserError for a component that is unknown or needs a network or image that the stage does not have."""
     names = stage.loss_components
     unknown = [name for name in names if name not in COMPONENTS]
     if unknown or not names:
@@ -171,8 +171,8 @@ def compose(
     Args:
       outputs: the networks' outputs.
       config: sections `loss` and `stage`.
-      epoch: epochs done, with fraction; warm-ups follow it.
-      mask: False for examples that count nothing.
+      epoch: number of epochs done, with fraction, for warm-ups.
+      mask: False for examples that do not count.
     """
     terms: dict[str, Term] = {}
     for name in config.stage.loss_components:

@@ -1,4 +1,4 @@
-"""Which characters the OCR takes for which, and the weights that follow from it for LCOFL's classification loss."""
+"""Confusion counts of the OCR, and the class weights that LCOFL's classification loss derives from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def count(
     """`counts` with the characters of a batch added.
 
     Args:
-      counts: row: the true class, column: the class that was read; float32, exact up to 2^24.
+      counts: rows are true classes, columns the classes read; float32, exact up to 2^24.
       text: true classes.
       predicted: classes that were read.
       mask: False for examples that do not count.
@@ -24,8 +24,8 @@ def class_weights(counts: Float[Array, "v v"], alpha: float, maximum: float) -> 
     """A weight w_c = min(maximum, 1 + alpha * misreadings of c / mean occurrences of a class) for each true class.
 
     Args:
-      counts: of `count`, over an epoch.
-      alpha: how much misread characters weigh more.
+      counts: from `count`, over an epoch.
+      alpha: additional weight of misread characters.
       maximum: the largest weight.
 
     Returns:

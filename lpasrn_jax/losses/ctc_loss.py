@@ -14,8 +14,8 @@ BLANK = 0  # character i is class i + 1
 def ctc_loss(logits: Float[Array, "b t v1"], text: Int[Array, "b k"]) -> Float[Array, " b"]:
     """-log p of the text, summed over all its alignments with the t steps, divided by its number of characters; 0 or more.
 
-    Graves, Fernandez, Gomez, Schmidhuber 2006 (doi:10.1145/1143844.1143891). So it is a value per character, like the loss of the
-    slots. A text of n characters that fits no alignment (see `steps_needed`) gets about 1e5 / n, and a gradient without meaning.
+    Graves, Fernandez, Gomez, Schmidhuber 2006 (doi:10.1145/1143844.1143891). A value per character, like the loss of the slots.
+    A text of n characters that fits no alignment (see `steps_needed`) has a loss of about 1e5 / n and a meaningless gradient.
 
     Args:
       logits: blank is class 0, character i is class i + 1.
@@ -23,10 +23,10 @@ def ctc_loss(logits: Float[Array, "b t v1"], text: Int[Array, "b k"]) -> Float[A
     """
     b, t, classes = logits.shape
     used = text < classes - 1
-    # optax marks padding by 1; all steps count.
+    # In optax, padding is 1; here no step is padding.
     labels = jnp.where(used, text + 1, BLANK)
     losses = optax.ctc_loss(logits, jnp.zeros((b, t)), labels, 1.0 - used, blank_id=BLANK)
-    # Rounding takes a text that is all but certain below 0. No gradient is lost there: of a step it sums to at most 2 (1 - p).
+    # Rounding may take the loss of an almost certain text below 0. The gradient lost there is small: at most 2 (1 - p) per step.
     return jnp.maximum(losses, 0.0) / used.sum(axis=-1)
 
 

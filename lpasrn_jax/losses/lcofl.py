@@ -1,4 +1,4 @@
-"""LCOFL, the layout and character oriented focal loss, as far as it looks at what the OCR reads in the SR image.
+"""LCOFL, the layout and character oriented focal loss: its parts on the OCR's logits of the SR image.
 
 Nascimento, Laroca, Ribeiro, Schwartz, Menotti 2024, arXiv 2408.15103: classification, layout and similarity. The third part is
 `pixel.ssim_loss`. Gradients flow through the logits into the image that was read.
@@ -26,9 +26,9 @@ def classification_loss(
 
 
 def layout_penalty(slots: Float[Array, "b k v"], allowed: Bool[Array, "b k v"], beta: float) -> Float[Array, " b"]:
-    """`beta` times the probability that slots hold what the plate's layout forbids there, summed over the slots; in [0, beta k].
+    """`beta` times the probability of the classes that the plate's layout forbids, summed over the slots; in [0, beta k].
 
-    That is digits where the layout has a letter, letters where it has a digit, and either where it has no slot any more. This is
+    Forbidden are digits where the layout has a letter, letters where it has a digit, and both in slots beyond its length. This is
     a soft form of the paper's penalty, which counts such characters in the decoded text: a count has no gradient.
 
     Args:

@@ -33,6 +33,6 @@ def ssim_loss(sr: Images, hr: Images) -> Float[Array, " b"]:
 def psnr(sr: Images, hr: Images) -> Float[Array, " b"]:
     """Peak signal-to-noise ratio in dB of images in [-1, 1]; RGB rescaled to [0, 1], no border cropped.
 
-    At most `MAX_PSNR`, which equal images get: infinite, one of them would make every mean infinite.
+    At most `MAX_PSNR`, the value for equal images: an infinite value would make every mean infinite.
     """
     return jnp.minimum(dm_pix.psnr((sr + 1.0) / 2.0, (hr + 1.0) / 2.0), MAX_PSNR)

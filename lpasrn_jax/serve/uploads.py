@@ -45,7 +45,9 @@ def parse_corners(text: str | None, count: int) -> list[Float[np.ndarray, "4 2"]
         return [np.array(corners, np.float32)] * count
     if isinstance(corners, list) and len(corners) == count and all(one is None or _is_outline(one) for one in corners):
         return [None if one is None else np.array(one, np.float32) for one in corners]
-    raise UserError(f"corners: expected [[x, y], [x, y], [x, y], [x, y]], or a list of {count} such lists, one an image, or null")
+    raise UserError(
+        f"corners: expected [[x, y], [x, y], [x, y], [x, y]], or a list of {count} such lists, one per image, or null"
+    )
 
 
 def _is_outline(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Batches for this process of the job, as a config asks for them, and their way onto the devices."""
+"""Training and validation batches of this process, from a config, and their transfer to the devices."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.losses import ctc_loss
 from lpasrn_jax.models import PlateModel, ocr
 
-PREPARED = "prepared"  # the folder in a run's workdir for prepared sets
+PREPARED = "prepared"  # folder for prepared sets in a run's workdir
 
 
 def prepare_tracks(model: PlateModel, config: ml_collections.ConfigDict, workdir: pathlib.Path) -> PreparedTracks:
-    """The config's tracks, checked against what the stage does with them.
+    """Prepare the config's tracks and check them against the stage's settings.
 
-    They are prepared in `data.tfds_dir` or, where that is empty, in the run's own folder, for all of its stages.
+    They are prepared in `data.tfds_dir` or, if that is empty, in the run's folder, for all of its stages.
 
     Raises:
       UserError: for data that can't be used, a batch that can't be spread over the devices, a split without enough examples, and
@@ -79,9 +79,9 @@ def training_batches(
     probabilities: pipeline.Probabilities | None = None,
     period: int = 0,
 ) -> grain.DatasetIterator:
-    """Batches without end, shuffled or drawn by `probabilities`; the iterator's state can be saved, and holds neither argument.
+    """Endless batches, shuffled or sampled by `probabilities`. The iterator's state can be saved, and holds neither argument.
 
-    Each period has draws of its own. Close an iterator before the next period's takes its place: its workers run until then.
+    Each period has its own random order. Close an iterator before replacing it: its workers run until then.
     """
     seed = config.seed if period == 0 else int(np.random.SeedSequence((config.seed, period)).generate_state(1)[0])
     reader = _reader(tracks.train, tracks, model, config, with_other_frame="contrastive" in config.stage.loss_components)

@@ -1,4 +1,4 @@
-"""Orbax checkpoints of a run: everything that continuing needs, saved in the background, the best and the last kept.
+"""Orbax checkpoints of a run: everything needed to continue it, saved in the background; the best and the last are kept.
 
 A checkpoint of step N lies in `checkpoints/N` and has the items that `lpasrn_jax.weights.orbax` names; `best` and `last` beside
 `checkpoints` are links to two of them. A link moves once its new checkpoint is whole, and the old checkpoint is removed after
@@ -25,17 +25,17 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.training.hard_mining import HardExampleMiner
 from lpasrn_jax.training.state import TrainState
 
-REMOVED = ".removed"  # where a checkpoint is moved before its files are deleted, so that none is ever half there
+REMOVED = ".removed"  # a checkpoint is moved here before its files are deleted, so that none is ever incomplete
 
 
 class Progress(TypedDict):
-    """What the loop itself remembers.
+    """State of the training loop.
 
     best: the scores of the best validation so far, as `train.best_metrics` lists them; None before the first.
-    stale: validations since.
-    finished: whether the stage has come to its end.
+    stale: number of validations since.
+    finished: whether the stage is complete.
     stopped: whether the process was told to stop there.
-    lineage: the names of the stages that led here, this one last.
+    lineage: the names of the stages so far, this one last.
     """
 
     best: list[float] | None
@@ -46,7 +46,7 @@ class Progress(TypedDict):
 
 
 class Checkpoints:
-    """The checkpoints of one stage's folder; leaving the context waits for what is being saved.
+    """The checkpoints of one stage's folder; leaving the context waits for unfinished saves.
 
     Args:
       directory: the stage's folder.
@@ -59,12 +59,12 @@ class Checkpoints:
         self._best_metrics = tuple(config.train.best_metrics)
         self._config = config.to_dict()
         self._validated = False  # whether this process has saved a checkpoint with metrics
-        if jax.process_index() == 0:  # Orbax would do it in the background, and trip over a process that ends meanwhile
+        if jax.process_index() == 0:  # Orbax does it in the background, and fails if the process ends meanwhile
             for remains in directory.glob(f"checkpoints/*{ocp.utils.TMP_DIR_SUFFIX}*"):
                 shutil.rmtree(remains)
         self._manager = ocp.CheckpointManager(
             directory / "checkpoints",
-            # Orbax would remove old checkpoints before the links have moved: it is told when to, in `wait`.
+            # Orbax would remove old checkpoints before the links have moved: `wait` removes them.
             options=ocp.CheckpointManagerOptions(best_fn=self.ranking, todelete_subdir=REMOVED),
         )
         self.wait()
@@ -73,7 +73,7 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_) -> None:
-        # What was being saved when the run failed may fail for the same reason, which the run has already said.
+        # After a failed run an unfinished save may fail for the same reason, which has already been reported.
         for end in (self.wait, self._manager.close):
             with contextlib.nullcontext() if kind is None else contextlib.suppress(Exception):
                 end()
@@ -107,14 +107,14 @@ class Checkpoints:
     ) -> None:
         """Start saving; a step that is already saved is left alone. `metrics` is None for a save between validations.
 
-        What goes wrong in the background, such as a full disk, is raised by the next call that saves or waits.
+        An error in the background, such as a full disk, is raised by the next call that saves or waits.
         """
         step = int(state.step)
         if step in self._manager.all_steps():
             return
         self.wait()
         mining = {"miner": ocp.args.StandardSave(miner.state())} if miner else {}
-        lineage = progress["lineage"] if step else progress["lineage"][:-1]  # what a stage starts with is not its own work
+        lineage = progress["lineage"] if step else progress["lineage"][:-1]  # at step 0 the stage has not changed the weights
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.params),
             ema=ocp.args.StandardSave(state.ema),
@@ -128,7 +128,7 @@ class Checkpoints:
         self._validated = self._validated or metrics is not None
 
     def restore(self, state: TrainState, iterator: grain.DatasetIterator) -> tuple[TrainState, Progress]:
-        """The last checkpoint, on the devices that `state`'s shardings name; `iterator` is set to where it was.
+        """The last checkpoint, on the devices of `state`'s shardings; sets `iterator` to its saved position.
 
         Args:
           state: the state's shapes, dtypes and shardings.
@@ -157,12 +157,12 @@ class Checkpoints:
         return state.replace(params=restored.params, ema=restored.ema, **restored.optimizer), Progress(**restored.progress)
 
     def restore_miner(self, miner: HardExampleMiner) -> None:
-        """Set a miner to what the last checkpoint knows of each example."""
+        """Restore a miner's state from the last checkpoint."""
         item = ocp.args.Composite(miner=ocp.args.StandardRestore(miner.state()))
         miner.set_state(self._manager.restore(self._manager.latest_step(), args=item).miner)
 
     def wait(self) -> None:
-        """Block until what was saved is on disk; of the checkpoints, the best and the last are kept."""
+        """Block until saves are on disk; then remove all checkpoints except the best and the last."""
         self._manager.wait_until_finished()
         self.update_links()
         for step in {*self._manager.all_steps()} - {self._manager.latest_step(), self._manager.best_step()}:
@@ -171,12 +171,12 @@ class Checkpoints:
             shutil.rmtree(self._directory / "checkpoints" / REMOVED, ignore_errors=True)
 
     def update_links(self) -> None:
-        """Let `best` and `last` lead to their checkpoints, and the run's `best` to this stage's, unless one is being written."""
+        """Point `best` and `last` at their checkpoints, and the run's `best` at this stage's, unless a save is in progress."""
         if jax.process_index() != 0 or self._manager.is_saving_in_progress():
             return
         for name, step in (("last", self._manager.latest_step()), ("best", self._manager.best_step())):
             target = pathlib.Path("checkpoints") / str(step)
-            if (self._directory / target).is_dir():  # Orbax counts one whose saving has failed until it is waited for
+            if (self._directory / target).is_dir():  # until it is waited for, Orbax also lists a failed save
                 link(self._directory / name, target)
         best, run_best = self._directory / "best", self._directory.parent / "best"
         if best.exists() and (self._validated or not run_best.exists()):
@@ -194,6 +194,6 @@ def link(path: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def _optimizer_item(state: TrainState) -> dict[str, Any]:
-    """What of a state is neither parameters nor their averages, by field."""
+    """The fields of a state other than parameters and their averages."""
     fields = {field.name: getattr(state, field.name) for field in dataclasses.fields(state)}
     return {name: value for name, value in fields.items() if name not in ("params", "ema")}

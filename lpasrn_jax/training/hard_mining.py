@@ -1,7 +1,8 @@
-"""Hard-example mining: an example that is read badly is sampled more often.
+"""Hard-example mining: examples that are read badly are sampled more often.
 
-The miner lives on the host and knows examples by their dataset index, which every batch carries. In a job of several processes
-each has its own miner and feeds it the whole job's batch, in one order, so that all of them sample by the same probabilities.
+The miner runs on the host and identifies examples by their dataset index, which is part of every batch. In a job of several
+processes each has its own miner and updates it with the whole job's batch, in the same order, so that all of them sample by the
+same probabilities.
 """
 
 from __future__ import annotations
@@ -15,22 +16,22 @@ from jaxtyping import Float, Int
 
 from lpasrn_jax.errors import UserError
 
-DIFFICULTY_FLOOR = 0.1  # the difficulty of an example that is always read right: it is sampled less often, not never
+DIFFICULTY_FLOOR = 0.1  # difficulty of an example that is always read right, so that it is still sampled
 HARDEST_SHARE = 0.1  # of the examples seen, for the metric `hardest_accuracy`
 
 
 class HardExampleMiner:
-    """Remembers how well each example is read and turns that into sampling probabilities.
+    """Tracks the reading accuracy of each example and turns it into sampling probabilities.
 
     Args:
       num_examples: of the training split.
       config: the config's section `stage.hard_mining`.
 
     Attributes:
-      period: reweightings so far.
+      period: number of reweightings so far.
 
     Raises:
-      UserError: for a value of the section that makes no sense.
+      UserError: for an invalid value in the section.
     """
 
     def __init__(self, num_examples: int, config: ml_collections.ConfigDict):
@@ -48,14 +49,14 @@ class HardExampleMiner:
         return self._probabilities.copy() if self.period else None
 
     def update(self, indices: Int[np.ndarray, " b"], accuracy: Float[np.ndarray, " b"]) -> None:
-        """Update the accuracies of examples, in the order given: one that is there twice counts twice.
+        """Update the accuracies of examples in the given order; an example that occurs twice counts twice.
 
         Args:
           indices: dataset indices.
           accuracy: share of the characters read right, in [0, 1]. The first sets an example's average, later ones move it.
 
         Raises:
-          ValueError: for an index that is no training example's, or an accuracy outside [0, 1]; nothing is noted then.
+          ValueError: for an index out of range or an accuracy outside [0, 1]; nothing is updated then.
         """
         indices, accuracy = np.asarray(indices), np.asarray(accuracy, np.float64)
         if indices.ndim != 1 or indices.shape != accuracy.shape:
@@ -70,13 +71,13 @@ class HardExampleMiner:
             self._seen[index] += 1
 
     def reweight(self, progress: float) -> None:
-        """New probabilities from the accuracies so far, and with them the next period.
+        """Compute new probabilities from the accuracies so far, and start the next period.
 
         (1 - p_hard) / n + p_hard * w / sum(w) with w = (1 - accuracy + 0.1) ** difficulty_alpha, where an example seen fewer than
         `min_seen` times has the mean w of the others.
 
         Args:
-          progress: done of the stage, in [0, 1]; `p_hard` rises with it from its first value to its second.
+          progress: the share of the stage that is done, in [0, 1]; `p_hard` rises with it from its first value to its second.
 
         Raises:
           ValueError: for a progress outside [0, 1].
@@ -94,7 +95,7 @@ class HardExampleMiner:
     def metrics(self) -> dict[str, float]:
         """Scalars for TensorBoard; the two accuracies are NaN before the first update.
 
-        Over the examples seen, `mean_accuracy`, and `hardest_accuracy` of the tenth that is read worst. Over all, `seen_share`,
+        Over the examples seen: `mean_accuracy`, and `hardest_accuracy` over the tenth that is read worst. Over all, `seen_share`,
         `p_hard` (0 while shuffling), `effective_examples` (the exponential of the probabilities' entropy: n if they are equal,
         1 if one example is sampled always) and `max_over_uniform` (the largest probability times n, 1 if all are equal).
         """
@@ -111,7 +112,7 @@ class HardExampleMiner:
         return {f"stage4_hard_mining/{name}": float(value) for name, value in values.items()}
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that the miner knows, for a checkpoint: arrays [n] and [] whose shapes and types never change; copies."""
+        """The state for a checkpoint, copied: arrays [n] and [] whose shapes and dtypes never change."""
         return {
             "accuracy": self._accuracy.copy(),
             "seen": self._seen.copy(),
@@ -121,10 +122,10 @@ class HardExampleMiner:
         }
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where another miner was when its `state` was taken.
+        """Continue from the `state` of another miner.
 
         Raises:
-          UserError: if it was another number of examples.
+          UserError: if the number of examples differs.
         """
         stored, expected = len(state["seen"]), len(self._seen)
         if stored != expected:

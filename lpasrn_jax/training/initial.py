@@ -1,5 +1,5 @@
-"""Where a stage starts. The loop first looks for its own last checkpoint; without one, what stands here decides:
-the weights of `init_from`, else the best of the stage before, else random ones."""
+"""Initial parameters of a stage without a checkpoint of its own: the weights of `init_from`, else the best of the stage before,
+else random ones."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from lpasrn_jax.training.state import Params, Trained
 from lpasrn_jax.weights.bundle import Bundle
 from lpasrn_jax.weights.load import load_weights
 
-# How a network is computed, not what it computes: these may differ from the weights' own config.
+# How a network is computed, not what it computes: these may differ from the config of the weights.
 FREE_MODEL_KEYS = ("model.dtype", "model.remat", "model.deform_implementation")
 
-RUN_ONCE = {"xla_backend_optimization_level": 0}  # compiled in a third of the time
+RUN_ONCE = {"xla_backend_optimization_level": 0}  # compiles in a third of the time
 
 
 class Start(NamedTuple):
@@ -35,11 +35,11 @@ class Start(NamedTuple):
 def initial_params(model: PlateModel, trained: Trained, config: ml_collections.ConfigDict, workdir: pathlib.Path) -> Start:
     """The parameters at step 0.
 
-    A network that the weights lack, or the part of one, starts at random if the stage trains it, which is logged.
+    A network, or part of one, that the weights lack is initialised at random if the stage trains it, which is logged.
 
     Raises:
       UserError: if the stage before has no checkpoint, naming the command that makes one; for an `init_from` that can't be read,
-        holds a network of another kind, or lacks what the stage does not train.
+        has a network of another kind, or lacks parameters that the stage keeps frozen.
     """
     source = _source(config, workdir)
     if source is None:
@@ -52,7 +52,7 @@ def initial_params(model: PlateModel, trained: Trained, config: ml_collections.C
 
 
 def check_source(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
-    """Raise UserError for a stage that is to start from one that has no checkpoint, before anything else takes time."""
+    """Raise UserError early if the stage starts from another stage that has no checkpoint."""
     _source(config, workdir)
 
 
@@ -73,7 +73,7 @@ def _source(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> str | N
 
 
 def _check_same_model(source: str, model: PlateModel, config: ml_collections.ConfigDict, bundle: Bundle) -> None:
-    """Names every override that would make the config's networks the stored ones."""
+    """Raise UserError, naming the overrides that would make the config's networks match the stored ones."""
     mine, stored = (_flat(tree) for tree in (config.to_dict(), bundle.config))
     overrides = [
         shlex.quote(f"--config.{key}={_as_tuple(stored[key])}")
@@ -88,7 +88,7 @@ def _check_same_model(source: str, model: PlateModel, config: ml_collections.Con
 
 
 def _network_of(key: str) -> str | None:
-    """The network whose kind a key of the config decides."""
+    """The network that a key of the config belongs to."""
     if key in ("loss.use_lightweight_embedder", "loss.embedding_dim"):
         return "embedder"
     if key.startswith("model."):
@@ -103,7 +103,7 @@ def _random_params(model: PlateModel, config: ml_collections.ConfigDict) -> dict
 def _completed(
     source: str, bundle: Bundle, model: PlateModel, trained: Trained, config: ml_collections.ConfigDict
 ) -> dict[str, Params]:
-    """The stored parameters, with random ones for parts that are missing whole and are trained."""
+    """The stored parameters, with random ones for trained parts that are missing as a whole."""
     wanted, parts = flatten_dict(model.shapes()), {path[:2] for path in flatten_dict(bundle.params)}
     trains = flatten_dict(trained)
     new = {path for path in wanted if path[:2] not in parts}

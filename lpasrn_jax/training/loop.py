@@ -1,6 +1,6 @@
 """The one training loop: validate and save at the end of an epoch, stop if asked to, next batch, step, log.
 
-What is trained, on which losses and for how long is the config's matter.
+The config decides what is trained, on which losses and for how long.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from lpasrn_jax.weights.load import no_improvement
 
 
 class Job(NamedTuple):
-    """What a config makes of a stage, before anything is trained."""
+    """A stage as its config defines it, before training."""
 
     config: ml_collections.ConfigDict
-    directory: pathlib.Path  # the stage's
+    directory: pathlib.Path  # of the stage
     tracks: PreparedTracks
     mesh: jax.sharding.Mesh
     model: PlateModel
@@ -56,7 +56,7 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, profi
       profile: write a trace of ten steps into the stage's folder.
 
     Returns:
-      How far it has come, see `Progress`.
+      The progress at the end, see `Progress`.
 
     Raises:
       UserError: for a config, data or folder that can't be used, and for a loss that is no longer finite.
@@ -66,10 +66,15 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, profi
     trained = optim.trained_params(model.shapes(), config.stage.frozen)
     with stages.open_stage(workdir, config) as directory, _full_disk_in_one_line(directory):
         job = _prepare(config, directory, model, trained)
-        with StopRequest() as stop, Checkpoints(directory, config) as checkpoints:  # a signal waits for the last one to be saved
+        with (
+            StopRequest() as stop,
+            Checkpoints(directory, config) as checkpoints,
+        ):  # on a signal, the last checkpoint is saved first
             state, train_batches, progress = _begin(job, checkpoints)
             first_step = int(state.step)
-            num_steps = max(config.stage.epochs * job.steps_per_epoch, first_step)  # fewer epochs than are done: it is finished
+            num_steps = max(
+                config.stage.epochs * job.steps_per_epoch, first_step
+            )  # if more epochs are done already, the stage is finished
             options = dict(images_per_step=config.train.batch_size, profile=profile)
             with Reporter(directory, first_step, num_steps, **options) as reporter:
                 reporter.describe(config.to_dict(), state.params)
@@ -78,7 +83,7 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, profi
 
 @contextlib.contextmanager
 def _full_disk_in_one_line(directory: pathlib.Path) -> Iterator[None]:
-    """Inside it a full disk is a UserError, whatever the library that met it makes of it."""
+    """Inside, a full disk raises UserError, whatever exception the library raised."""
     try:
         yield
     except Exception as error:
@@ -105,7 +110,7 @@ def _prepare(config: ml_collections.ConfigDict, directory: pathlib.Path, model: 
 
 
 def _begin(job: Job, checkpoints: Checkpoints) -> tuple[TrainState, grain.DatasetIterator, Progress]:
-    """The state, the batches and the progress to start with: the run's own last ones, or those of step 0."""
+    """The state, batches and progress to start with: those of the last checkpoint, or of step 0."""
 
     def state_of(params: dict[str, Params]) -> TrainState:
         num_classes = len(job.model.plate_format.labels)
@@ -184,7 +189,7 @@ def _train(
 
 
 def _validates(step: int, job: Job, num_steps: int) -> bool:
-    """Whether a step is the end of an epoch that is validated; the last one always is."""
+    """Whether to validate at a step: at the end of every `validate_every_epochs`-th epoch, and at the last step."""
     epoch, into_epoch = divmod(step, job.steps_per_epoch)
     return into_epoch == 0 and (epoch % job.config.train.validate_every_epochs == 0 or step == num_steps)
 

@@ -1,4 +1,4 @@
-"""How fast training goes, what it waits for, and how much memory it takes."""
+"""Training speed, time spent waiting for data, and memory use."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MEBI = 2**20
 
 
 class StepMeter:
-    """Figures of the steps between two readings.
+    """Figures of the steps between two calls of `read`.
 
     Args:
-      images_per_step: of the whole job.
+      images_per_step: of the whole job, over all processes.
     """
 
     def __init__(self, images_per_step: int):
@@ -26,25 +26,25 @@ class StepMeter:
         self.restart()
 
     def restart(self) -> None:
-        """Forget the steps since the last reading: something else took part of their time."""
+        """Discard the steps since the last `read`, because other work took part of their time."""
         self._steps, self._waited, self._since = 0, 0.0, time.monotonic()
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Around what waits for data."""
+        """Context for code that waits for data."""
         before = time.monotonic()
         yield
         self._waited += time.monotonic() - before
 
     def step(self) -> None:
-        """Take note of a step; the first, which compiles, counts for nothing."""
+        """Count a step; the first one, which compiles, is not counted."""
         self._steps += 1
         if not self._compiled:
             self._compiled = True
             self.restart()
 
     def read(self) -> dict[str, float]:
-        """The figures since the last reading: images per second, milliseconds per step and of it for data, MiB of memory."""
+        """Figures since the last call: images per second, milliseconds per step, of these waiting for data, and memory in MiB."""
         figures = {f"memory/{name}": value for name, value in memory().items()}
         elapsed = time.monotonic() - self._since
         if self._steps:
@@ -58,7 +58,7 @@ class StepMeter:
 
 
 def memory() -> dict[str, float]:
-    """MiB of this process (`host`) and of its devices together (`device`, `device_peak`), as far as either is told."""
+    """Memory in MiB of this process (`host`) and of all its devices (`device`, `device_peak`), where available."""
     figures = {}
     if STATUS.exists():
         kibi = next(line.split()[1] for line in STATUS.read_text().splitlines() if line.startswith("VmRSS:"))

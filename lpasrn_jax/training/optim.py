@@ -1,4 +1,4 @@
-"""Optimisers, learning-rate schedules and what stays frozen, from a stage's config."""
+"""Optimiser, learning-rate schedule and frozen parameters of a stage, from its config."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def _step_schedule(stage: ml_collections.ConfigDict, steps_per_epoch: int) -> op
 
 
 def _cosine_schedule(stage: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.Schedule:
-    """Up to `lr` in a line over `warmup_epochs`, then down to 0 along a cosine until the stage ends."""
+    """Linear warm-up to `lr` over `warmup_epochs`, then cosine decay to 0 at the end of the stage."""
     if not 0 <= stage.warmup_epochs < stage.epochs:
         raise UserError(f"stage.warmup_epochs: {stage.warmup_epochs} found; expected less than the stage's {stage.epochs} epochs")
     warmup_steps = round(stage.warmup_epochs * steps_per_epoch)
     return optax.warmup_cosine_decay_schedule(0.0, stage.lr, warmup_steps, stage.epochs * steps_per_epoch)
 
 
-FROZEN = "frozen"  # the group of parameters that no optimiser changes
+FROZEN = "frozen"  # the group of parameters that are not trained
 SCHEDULES = {"step": _step_schedule, "cosine": _cosine_schedule}
 
 
@@ -51,7 +51,7 @@ def trained_params(params: dict[str, Params], frozen: Sequence[str]) -> Trained:
         else in that network, `generator/(shallow|upscaler)` is a part of the generator.
 
     Raises:
-      UserError: for a pattern that is no regular expression or that no path matches, and if nothing is left to train.
+      UserError: for a pattern that is not a regular expression or matches no path, and if nothing is left to train.
     """
     matched = dict.fromkeys(frozen, False)
 
@@ -84,9 +84,9 @@ def create_optimizer(
 ) -> optax.GradientTransformation:
     """AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) on gradients clipped to a norm of `grad_clip` network by network.
 
-    So a large gradient of one network does not slow down another that is trained beside it. What is not trained counts nothing
-    in a norm, does not change and has no moments. Weight decay is for kernels alone, neither for biases, those of attention heads
-    among them, nor for slot queries; at 0 this is Adam (Kingma and Ba 2015, arXiv 1412.6980).
+    So a large gradient of one network does not slow down another that is trained with it. Frozen parameters do not count in a
+    norm, do not change and have no moments. Weight decay applies to kernels only, not to biases (including those of attention
+    heads) or slot queries; at 0 this is Adam (Kingma and Ba 2015, arXiv 1412.6980).
     """
 
     def is_kernel(params):

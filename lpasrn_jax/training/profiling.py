@@ -1,4 +1,4 @@
-"""A trace of a few training steps, to see what takes their time."""
+"""A profiler trace of a few training steps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import jax
 
-SKIPPED, TRACED = 10, 10  # steps: those that compile and fill caches, and those that are looked at
+SKIPPED, TRACED = 10, 10  # steps: first those that compile and fill caches, then those that are traced
 
 
 class StepProfile:
-    """Traces ten steps with `jax.profiler`, once the first ten are over.
+    """Traces ten steps with `jax.profiler`, after the first ten.
 
     Args:
       directory: where the trace goes: TensorBoard with its profile plugin, XProf and Perfetto open it.
@@ -24,7 +24,7 @@ class StepProfile:
         self._running = False
 
     def after(self, step: int, result: Any) -> None:
-        """Call it after each step with something that the step computes."""
+        """Call after each step with one of its outputs."""
         if step == self._start:
             jax.block_until_ready(result)
             jax.profiler.start_trace(str(self._directory))

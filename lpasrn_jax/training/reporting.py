@@ -1,4 +1,4 @@
-"""What a run shows while it lasts: metrics and pictures for TensorBoard, a progress bar, a line after each validation."""
+"""Progress of a run: metrics and pictures for TensorBoard, a progress bar, a line after each validation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class NonFiniteLossError(UserError):
 
 
 class Reporter:
-    """Writes one stage's metrics; only the job's first process shows and writes anything.
+    """Writes one stage's metrics; only the job's first process prints and writes anything.
 
     Args:
       directory: the stage's folder, where the TensorBoard events go.
@@ -37,7 +37,7 @@ class Reporter:
       profile: write a trace of ten steps.
 
     Attributes:
-      meter: tell it what waits for data.
+      meter: measures speed; enter `meter.waiting()` around waits for data.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Reporter:
         self._directory, self._first_step, self._began = directory, first_step, time.monotonic()
         self._writer = metric_writers.create_default_writer(str(directory), just_logging=not is_first)
         self._profile = StepProfile(directory / "profile", first_step) if profile and is_first else None
-        self._scores: dict[str, Mapping[str, float]] = {}  # of the first validation here and of the best
+        self._scores: dict[str, Mapping[str, float]] = {}  # of the first validation in this process and of the best
         self.meter = StepMeter(images_per_step)
         self._bar = tqdm(
             total=num_steps,
@@ -69,7 +69,7 @@ class Reporter:
         self._writer.close()
 
     def describe(self, config: Mapping[str, Any], params: Mapping[str, Any]) -> None:
-        """Write, at a stage's first step, its config as text and as hyperparameters, and a table of its parameters."""
+        """At step 0 of a stage, write its config as text and as hyperparameters, and a table of its parameters."""
         if self._first_step:
             return
         flat = flatten_dict(dict(config), sep=".")
@@ -110,7 +110,7 @@ class Reporter:
         return [accuracies for _, _, accuracies in fetched]
 
     def scalars(self, step: int, scalars: Mapping[str, float]) -> None:
-        """Write figures under their own names."""
+        """Write scalars under their own names."""
         self._writer.write_scalars(step, scalars)
 
     def validation(
@@ -132,7 +132,7 @@ class Reporter:
         self._bar.write(line)
 
     def summary(self, step: int, finished: bool) -> None:
-        """Print how the stage has ended, what has improved since its first validation here, and where the best checkpoint is."""
+        """Print how the stage ended, its improvement since the first validation in this process, and the best checkpoint."""
         minutes, seconds = divmod(round(time.monotonic() - self._began), 60)
         how = "finished" if finished else "stopped before its end"
         lines = [f"{self._directory.name}: {how} at step {step}, after {minutes} min {seconds} s"]
@@ -146,7 +146,7 @@ class Reporter:
 
 
 def check_finite(step: int, metrics: Mapping[str, float]) -> None:
-    """Raise NonFiniteLossError for the first value that is NaN or infinite; loss terms are looked at before what they make."""
+    """Raise NonFiniteLossError for the first value that is NaN or infinite; loss terms are checked before their sum."""
     for name in sorted(metrics, key=lambda name: not name.endswith("_loss")):
         if not math.isfinite(metrics[name]):
             raise NonFiniteLossError(

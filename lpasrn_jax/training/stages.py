@@ -1,4 +1,4 @@
-"""A stage's folder: which config it was trained with, and whether this one may continue it."""
+"""A stage's folder: its lock, its config, and whether the config may continue the run in it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ FREE_KEYS = ("data.tfds_dir", "data.strict", "train.log_every_steps", "train.ear
 
 @contextlib.contextmanager
 def open_stage(workdir: str, config: ml_collections.ConfigDict) -> Iterator[pathlib.Path]:
-    """The folder of the config's stage in `workdir`, made if it is new; inside the context it is this run's alone.
+    """The folder of the config's stage in `workdir`, created if necessary and locked while the context is open.
 
-    The lock is the operating system's and ends with the process, also with one that is killed.
+    The lock is the operating system's and ends with the process, even if it is killed.
 
     Raises:
       UserError: if the folder can't be written, is in use, or holds a run of another config.

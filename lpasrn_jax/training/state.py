@@ -1,4 +1,4 @@
-"""Everything that a training step reads and changes, as one pytree."""
+"""The state that a training step reads and changes, as one pytree."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Trained = Any  # a tree of bool like the parameters: True for what a stage train
 
 class TrainState(flax.struct.PyTreeNode):
     """
-    step: optimiser steps done, int32.
+    step: number of optimiser steps done, int32.
     params: parameters by network name, such as `{"generator": ..., "ocr": ...}`.
-    ema: exponential moving averages of the networks that are trained; what is validated and kept as the model.
+    ema: exponential moving averages of the trained networks; these are validated and kept as the model.
     opt_state: optax state.
     confusions: how often a character (row) was read as another (column) in this epoch's training SR images.
-    class_weights: how much each character weighs in LCOFL, from the epoch before.
-    key: the run's PRNG key; a step uses `fold_in(key, step)`, so a resumed run draws what an uninterrupted one would.
+    class_weights: weight of each character in LCOFL, from the previous epoch.
+    key: the run's PRNG key; a step uses `fold_in(key, step)`, so a resumed run has the same random numbers as an unbroken one.
     """
 
     step: Int[Array, ""]
@@ -35,7 +35,7 @@ class TrainState(flax.struct.PyTreeNode):
 
     @property
     def model(self) -> dict[str, Params]:
-        """The parameters that are validated and kept: averages where there are any."""
+        """The parameters that are validated and kept: averages where they exist."""
         return {**self.params, **self.ema}
 
 
@@ -56,9 +56,9 @@ def create_state(
 
 
 def update_ema(ema: Params, params: Params, decay: float, step: Int[Array, ""]) -> Params:
-    """The moving average after one more step; the first steps count more, so that the start is soon forgotten.
+    """The moving average after one more step; the first steps have more weight, so that the initial value is soon forgotten.
 
-    What equals its average stays bit-equal.
+    A parameter that equals its average leaves it bit-equal.
     """
     warm = jnp.minimum(decay, (1.0 + step) / (10.0 + step))
     return jax.tree.map(lambda e, p: e + (1.0 - warm) * (p - e), ema, params)

@@ -1,4 +1,4 @@
-"""The pure functions that training runs over and over: one optimiser step, the end of an epoch, one batch of validation."""
+"""The pure functions of training: one optimiser step, the end of an epoch, one batch of validation."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def train_step(
 
 
 def end_epoch(state: TrainState, *, config: ml_collections.FrozenConfigDict) -> TrainState:
-    """The state with the character weights that the epoch's confusions give, and the counting begun anew."""
+    """The state with character weights from the epoch's confusions, and the confusions reset."""
     weights = confusion.class_weights(state.confusions, config.loss.confusion_alpha, config.loss.confusion_max)
     return state.replace(class_weights=weights, confusions=jnp.zeros_like(state.confusions))
 
 
 def _augmented(key: Key[Array, ""], batch: Batch, config: ml_collections.FrozenConfigDict) -> dict[str, Array]:
-    """The batch's images in [-1, 1] by kind; LR and HR of a pair are warped alike, HR of the track's other frame for itself.
+    """The batch's images in [-1, 1] by kind; LR and HR of a pair are warped alike, HR of the track's other frame independently.
 
     A batch of tracks also gives `track` [b, f, h, w, 3], the reference `lr` first, and which of its frames are `present` [b, f].
     """
@@ -96,7 +96,7 @@ def _outputs(
     class_weights: Float[Array, " v"],
     config: ml_collections.FrozenConfigDict,
 ) -> compose.Outputs:
-    """What the networks make of a batch, as far as the stage's losses ask for it. Gradients flow through frozen networks too."""
+    """Outputs of the networks that the stage's losses need. Gradients flow through frozen networks too."""
     made = batch_images | model.enlargements(params, batch_images["lr"])
     if "track" in made:
         made["sr"] = model.enlarge_track(params, made["track"], made["present"])
@@ -116,19 +116,19 @@ def _outputs(
 def validation_step(
     params: dict[str, Params], batch: Batch, *, model: PlateModel, main_kind: str, image_metrics: Sequence[str]
 ) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array], dict[str, Array]]:
-    """What the networks make of a batch, and how good it is.
+    """Outputs of the networks for a batch, and their scores.
 
-    Examples whose `mask` is False only fill up the last batch and count nothing.
+    Examples whose `mask` is False only fill up the last batch and do not count.
 
     Args:
-      main_kind: the kind of image that matters: `fused`, `sr`, `bicubic` or `hr`.
+      main_kind: the kind of image that the stage is evaluated by: `fused`, `sr`, `bicubic` or `hr`.
       image_metrics: some of `metrics.IMAGE_METRICS`.
 
     Returns:
-      Sums over the batch's real examples of each score, their `count`, and, with an OCR, the `confusions` [v, v]. A score is
-      called `psnr` for the image that matters and `psnr/bicubic` for another. Then the enlarged images by kind. Then the classes
-      read [b, k] by kind. Then, with an OCR, what it said: of every example its `index` [b], true `text` [b, k] and, by kind of
-      image that readings are made from, slot log-probabilities `slots` [b, k, v].
+      Sums over the batch's real examples of each score, their `count` and, with an OCR, the `confusions` [v, v]; a score is named
+      `psnr` for the main kind and `psnr/bicubic` for another. The enlarged images by kind. The classes read [b, k] by kind. With
+      an OCR, the data for the calibration: `index` [b], true `text` [b, k] and, by kind of image that readings are made from,
+      slot log-probabilities `slots` [b, k, v].
     """
     lr, hr, mask = images.to_float(batch["lr"]), images.to_float(batch["hr"]), batch["mask"]
     track = images.to_float(batch["track"]) if "track" in batch else None

@@ -1,4 +1,4 @@
-"""Stopping between two steps when the operating system asks for it."""
+"""Stopping between two steps on a signal from the operating system."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from jax.experimental import multihost_utils
 
 
 class StopRequest:
-    """While entered, remembers SIGTERM and SIGINT instead of dying of them; a second one kills as usual.
+    """While the context is open, records the first SIGTERM or SIGINT; a second one kills the process as usual.
 
-    In a job of several processes JAX takes SIGTERM itself and agrees with the others on the step at which all save and stop.
+    In a job of several processes JAX handles SIGTERM itself and agrees on the step at which all processes save and stop.
     """
 
     def __init__(self):

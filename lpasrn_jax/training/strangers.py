@@ -1,4 +1,4 @@
-"""Validation by readers that nobody here trained: whether the generator's images become legible to others than its own OCR."""
+"""Validation by readers that nobody here trained: whether others than the generator's own OCR can read its images."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def open_strangers(names: Sequence[str]) -> dict[str, Stranger]:
     """The readers of `train.strangers`.
 
     Raises:
-      UserError: for one that is unknown or can't be used on this machine.
+      UserError: for a reader that is unknown or can't be used on this machine.
     """
     unknown = [name for name in names if name not in strangers.STRANGERS]
     if unknown:
@@ -47,10 +47,10 @@ def sums_of_batch(
       batch: this process's part: `text`, `layout`, `index` and `mask`.
       made: the enlarged images of this part by kind.
       plate_format: of the plates.
-      main_kind: the kind of image that matters.
+      main_kind: the kind of image that the stage is evaluated by.
 
     Returns:
-      `rapidocr_word_acc` for the image that matters and `rapidocr_word_acc/bicubic` for another; and so on.
+      `rapidocr_word_acc` for the main kind and `rapidocr_word_acc/bicubic` for another; and so on.
     """
     rows = np.flatnonzero(batch["mask"] & (batch["index"] % pipeline.FRAMES == 0))
     truth = [plate_format.decode(text) for text in batch["text"][rows]]

@@ -11,8 +11,8 @@ import sys
 
 HOST = "localhost"
 
-# Linux ends TensorBoard with its parent, also with one that is killed and can't do it. Said by the child, since code between fork
-# and exec may wait forever for a lock of another thread. 1 is PR_SET_PDEATHSIG.
+# On Linux, TensorBoard ends with its parent, even if that is killed. The child requests it itself, since code between fork and
+# exec may wait forever for a lock of another thread. 1 is PR_SET_PDEATHSIG.
 CHILD = """\
 import ctypes, os, runpy, signal, sys
 if sys.platform == "linux":
@@ -25,10 +25,10 @@ PORTS_TRIED = 100
 
 
 def free_port(first: int, host: str = HOST) -> int:
-    """The first port of a host from `first` on that nothing listens on.
+    """The first free port of a host, from `first` on.
 
     Raises:
-      OSError: when a hundred in a row are taken.
+      OSError: if a hundred ports in a row are in use.
     """
     for port in range(first, first + PORTS_TRIED):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
@@ -43,9 +43,9 @@ def tensorboard(logdir: pathlib.Path, first_port: int, host: str = HOST):
     """Runs TensorBoard on `logdir` while the context is open, and prints its address.
 
     Args:
-      logdir: where all stages of a run write their events.
-      first_port: the first port that is tried.
-      host: the name or address that it listens on; 0.0.0.0 for all of the machine's, which anybody may then open.
+      logdir: the folder in which all stages of a run write their events.
+      first_port: the first port to try.
+      host: the name or address to listen on; 0.0.0.0 for all interfaces, which others can then reach.
     """
     port = free_port(first_port, host)
     if port != first_port:

@@ -72,9 +72,9 @@ class Validation:
         return strangers.sums_of_batch(self._strangers, batch, shown, self._plate_format, self._main_kind)
 
     def _calibration(self, said: list[dict[str, np.ndarray]]) -> dict[str, float]:
-        """What makes the confidence honest, from what the OCR said about every example; nothing without an OCR.
+        """The calibration fitted to the log-probabilities of all examples; empty without an OCR.
 
-        `calibrated` is 1 with a calibration and 0 where none could be fitted.
+        `calibrated` is 1 with a calibration and 0 if the fit failed.
         """
         if not said[0]:
             return {}
@@ -86,7 +86,7 @@ class Validation:
         return {"calibrated": 0.0} if calibration is None else {"calibrated": 1.0, **calibration._asdict()}
 
     def _grid(self, batch: dict[str, np.ndarray], made: dict[str, Array], read: dict[str, Array]) -> UInt8[np.ndarray, "h w 3"]:
-        """LR | bicubic | SR | HR of the first examples that this process holds, with the texts read."""
+        """LR | bicubic | SR | HR of the first examples of this process, with the texts read."""
         shown = {name: np.asarray(images.to_float(batch[name][:PICTURES])) for name in ("lr", "hr")}
         shown |= {kind: _local(image)[:PICTURES] for kind, image in made.items()}
         texts = {kind: [self._plate_format.decode(text) for text in _local(classes)[:PICTURES]] for kind, classes in read.items()}
@@ -98,14 +98,14 @@ class Validation:
 
 
 def main_kind_of(stage: ml_collections.ConfigDict) -> str:
-    """The kind of image that a stage is evaluated by: what its generator makes, or the image that its OCR is taught to read."""
+    """The kind of image that a stage is evaluated by: the generator's, or the first kind that its OCR is trained to read."""
     if "fusion" in stage.networks:
         return "fused"
     return "sr" if "generator" in stage.networks else next(iter(stage.reads), "hr")
 
 
 def _image_metrics(names: Sequence[str]) -> tuple[str, ...]:
-    """Those of `train.image_metrics`, known to be in `IMAGE_METRICS`."""
+    """The names in `train.image_metrics`, checked against `IMAGE_METRICS`."""
     unknown = [name for name in names if name not in IMAGE_METRICS]
     if unknown:
         raise UserError(f"train.image_metrics: {unknown[0]!r} found; expected some of {', '.join(IMAGE_METRICS)}")

@@ -14,7 +14,7 @@ from lpasrn_jax.errors import UserError
 PRESET, STAGES = "preset", "progressive_training"
 STAGE_NAMES = (*(f"stage{number}" for number in range(5)), "track")  # in the order in which they follow each other
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-TABLES = ("plates.layouts", "plates.kinds")  # sections whose keys are the user's own: given, they replace what was there
+TABLES = ("plates.layouts", "plates.kinds")  # sections whose keys the user chooses; if given, they replace the config's section
 
 
 def update_from_yaml(
@@ -30,10 +30,10 @@ def update_from_yaml(
       config: the stage's.
       path: of the file.
       stage: its name in `STAGE_NAMES`.
-      presets: what changes `config` to the presets that a file may start from, by their names.
+      presets: by name, functions that apply to `config` a preset that a file may start from.
 
     Raises:
-      UserError: for a file that can't be read or is no YAML, a key that the config does not have or the file has twice, and a
+      UserError: for a file that can't be read or is not YAML, a key that the config does not have or that occurs twice, and a
         value of another type.
     """
     try:
@@ -74,7 +74,7 @@ def _update_stage(config: ml_collections.ConfigDict, stages: Mapping[str, Any], 
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's own lets the last of two equal keys win: of two sections `model`, as the guide has them, one would be lost."""
+    """Refuses equal keys, of which PyYAML keeps the last: of two sections `model`, as in the guide, one would be lost."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
@@ -103,7 +103,7 @@ def _update(where: str, config: ml_collections.ConfigDict, changes: Any, known: 
 
 
 def _table(where: str, value: Any) -> dict[str, str]:
-    """A section of names and texts. YAML takes 0123 for a number and yes for true; in quotes they are texts."""
+    """A section of names and texts. YAML reads 0123 as a number and yes as true; in quotes they are texts."""
     for pair in _mapping(where, value).items():
         for part in pair:
             if not isinstance(part, str):
@@ -112,10 +112,10 @@ def _table(where: str, value: Any) -> dict[str, str]:
 
 
 def _converted(value: Any, present: Any) -> Any:
-    """What YAML says, as the config wants it: YAML has no tuples, and takes 5e-6 without a point for a text.
+    """A YAML value converted to the type of the config's value: YAML has no tuples, and reads 5e-6, without a point, as text.
 
     Raises:
-      TypeError, ValueError: for what is of another kind than `present`.
+      TypeError, ValueError: for a value of another type than `present`.
     """
     if isinstance(present, tuple) and isinstance(value, list):
         return tuple(_converted(item, present[0] if present else "") for item in value)
@@ -131,7 +131,7 @@ def _kind(present: Any) -> str:
 
 
 def _advice(where: str, name: str, known: Sequence[str]) -> str:
-    """The known name that ends much like this one, wherever it stands, or else all that may stand here."""
+    """The known name with the most similar ending, in any section, or else the names allowed in this section."""
     endings = sorted({other.rpartition(".")[2] for other in known if other != name})
     for ending in difflib.get_close_matches(name.rpartition(".")[2], endings, n=1, cutoff=0.7):
         candidates = [other for other in known if other.rpartition(".")[2] == ending]
