@@ -28,9 +28,7 @@ from lpasrn_jax.registration import register
 
 Example = dict[str, np.ndarray]
 Probabilities = Float[np.ndarray, " n"]
-MARGIN_JITTER = (
-    0.1  # largest difference of a frame's margins from those of its track's reference, as a fraction of the range of margins
-)
+MARGIN_JITTER = 0.1  # largest difference of a frame's margins from the reference's, as a fraction of their range
 PADDING = -1  # the index of an example that only fills up a batch
 
 # A read decodes a whole batch: a few in flight keep the device busy, and 500 (Grain's default) would fill the memory.

@@ -23,9 +23,7 @@ from lpasrn_jax.data.tracks import RootContents, Track
 KINDS = ("lr", "hr")
 QUANTILES = (1, 5, 25, 50, 75, 95, 99)  # percent
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-NOISE_MASK = np.array(
-    [(1, -2, 1), (-2, 4, -2), (1, -2, 1)], np.float32
-)  # does not respond to edges along an axis: Immerkaer 1996
+NOISE_MASK = np.array([(1, -2, 1), (-2, 4, -2), (1, -2, 1)], np.float32)  # ignores edges along an axis: Immerkaer 1996
 
 
 class Metric(NamedTuple):

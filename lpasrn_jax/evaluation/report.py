@@ -221,9 +221,8 @@ def _confidence_part(metrics: Mapping[str, Any]) -> list[str]:
 def _calibration(metrics: Mapping[str, Any]) -> str:
     """A sentence on how the confidence is computed and calibrated."""
     if metrics["calibration"] is None:
-        why = (
-            "its fit failed in training, where it ended at a bound" if metrics["calibration_failed"] else "the weights have none"
-        )
+        failed = metrics["calibration_failed"]
+        why = "its fit failed in training, where it ended at a bound" if failed else "the weights have none"
         return f"The probability of the whole text, as the network has it: no calibration, for {why}."
     fitted = "temperature {temperature:.3f} and frame correlation {frame_correlation:.3f}".format(**metrics["calibration"])
     plates = CALIBRATION_PLATES[metrics["calibration_plates"]]

@@ -22,12 +22,7 @@ from lpasrn_jax.weights.bundle import Calibration
 FRAME_COUNTS = (1, 3, FRAMES)
 CONFUSIONS = 10  # number of pairs listed
 RISK = 0.01  # the share of wrong readings at which coverage is reported
-OF_LAYOUTS = (
-    "psnr",
-    "consistency",
-    "colour_shift",
-    "blue_shift",
-)  # reported per layout: grey plates, and plates with a blue band
+OF_LAYOUTS = ("psnr", "consistency", "colour_shift", "blue_shift")  # also by layout: grey plates, plates with a blue band
 
 
 def main_kind(kinds: Sequence[str]) -> str:

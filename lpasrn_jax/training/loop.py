@@ -66,15 +66,11 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, profi
     trained = optim.trained_params(model.shapes(), config.stage.frozen)
     with stages.open_stage(workdir, config) as directory, _full_disk_in_one_line(directory):
         job = _prepare(config, directory, model, trained)
-        with (
-            StopRequest() as stop,
-            Checkpoints(directory, config) as checkpoints,
-        ):  # on a signal, the last checkpoint is saved first
+        with StopRequest() as stop, Checkpoints(directory, config) as checkpoints:  # signals wait for the last save
             state, train_batches, progress = _begin(job, checkpoints)
             first_step = int(state.step)
-            num_steps = max(
-                config.stage.epochs * job.steps_per_epoch, first_step
-            )  # if more epochs are done already, the stage is finished
+            # Where more epochs are done than the config asks for, the stage is finished.
+            num_steps = max(config.stage.epochs * job.steps_per_epoch, first_step)
             options = dict(images_per_step=config.train.batch_size, profile=profile)
             with Reporter(directory, first_step, num_steps, **options) as reporter:
                 reporter.describe(config.to_dict(), state.params)

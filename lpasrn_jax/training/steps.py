@@ -132,7 +132,7 @@ def validation_step(
     """
     lr, hr, mask = images.to_float(batch["lr"]), images.to_float(batch["hr"]), batch["mask"]
     track = images.to_float(batch["track"]) if "track" in batch else None
-    made, said = model.enlargements(params, lr, track), {}
+    made, ocr_outputs = model.enlargements(params, lr, track), {}
     sums = {"count": jnp.sum(mask)}
     logits = metrics.ocr_logits(model, params, {**made, "hr": hr})
     decoded = metrics.read_slots(logits, model.plate_format.layout_masks())
@@ -142,7 +142,7 @@ def validation_step(
     if logits:
         v = len(model.plate_format.labels)
         sums["confusions"] = confusion.count(jnp.zeros((v, v)), batch["text"], read[main_kind], batch["mask"])
-        said = {
+        ocr_outputs = {
             "index": batch["index"],
             "text": batch["text"],
             "slots": {kind: logits[kind].slot_log_probs for kind in witnesses.kinds(logits, main_kind)},
@@ -150,4 +150,4 @@ def validation_step(
     for metric, by_kind in scores.items():
         for kind, values in by_kind.items():
             sums[metric if kind == main_kind else f"{metric}/{kind}"] = jnp.sum(values, where=mask)
-    return sums, made, read, said
+    return sums, made, read, ocr_outputs

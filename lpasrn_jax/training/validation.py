@@ -34,7 +34,7 @@ class ValidationResult(NamedTuple):
 
 
 class Validation:
-    """Call it with the parameters of all networks for a `Judgement`."""
+    """Call it with the parameters of all networks for a `ValidationResult`."""
 
     def __init__(self, model: PlateModel, tracks: PreparedTracks, config: ml_collections.ConfigDict, mesh: jax.sharding.Mesh):
         self._model = model
@@ -50,10 +50,10 @@ class Validation:
         self._step = jax.jit(step, out_shardings=(everywhere, spread, spread, everywhere))
 
     def __call__(self, params: dict[str, Params]) -> ValidationResult:
-        totals, grid, said, by_strangers = None, None, [], []
+        totals, grid, ocr_outputs, by_strangers = None, None, [], []
         for batch in batches.validation_batches(self._tracks, self._model, self._config):
-            sums, made, read, said_of_batch = self._step(params, batches.on_devices(batch, self._mesh))
-            said.append(jax.device_get(said_of_batch))
+            sums, made, read, ocr_outputs_of_batch = self._step(params, batches.on_devices(batch, self._mesh))
+            ocr_outputs.append(jax.device_get(ocr_outputs_of_batch))
             totals = sums if totals is None else jax.tree.map(np.add, totals, sums)
             grid = self._grid(batch, made, read) if grid is None else grid
             if self._strangers:
@@ -65,24 +65,24 @@ class Validation:
             pictures["confusions"] = confusion_picture(totals.pop("confusions"), self._plate_format.labels)
         scores = {name: float(total / count) for name, total in totals.items()}
         scores |= strangers.mean_scores(by_strangers) if self._strangers else {}
-        return ValidationResult(scores | self._calibration(said), pictures)
+        return ValidationResult(scores | self._calibration(ocr_outputs), pictures)
 
     def _sums_by_strangers(self, batch: dict[str, np.ndarray], made: dict[str, Array]) -> dict[str, float]:
         shown = {kind: images.to_uint8(_local(image)) for kind, image in made.items()}
         return strangers.sums_of_batch(self._strangers, batch, shown, self._plate_format, self._main_kind)
 
-    def _calibration(self, said: list[dict[str, np.ndarray]]) -> dict[str, float]:
+    def _calibration(self, ocr_outputs: list[dict[str, np.ndarray]]) -> dict[str, float]:
         """The calibration fitted to the log-probabilities of all examples; empty without an OCR.
 
         `calibrated` is 1 with a calibration and 0 if the fit failed.
         """
-        if not said[0]:
+        if not ocr_outputs[0]:
             return {}
-        all_said = jax.tree.map(lambda *parts: np.concatenate(parts), *said)
-        order = np.argsort(all_said["index"])[np.count_nonzero(all_said["index"] == pipeline.PADDING) :]
-        slots = {kind: log_probs[order] for kind, log_probs in all_said["slots"].items()}
+        outputs = jax.tree.map(lambda *parts: np.concatenate(parts), *ocr_outputs)
+        order = np.argsort(outputs["index"])[np.count_nonzero(outputs["index"] == pipeline.PADDING) :]
+        slots = {kind: log_probs[order] for kind, log_probs in outputs["slots"].items()}
         frames, tracks = witnesses.frame_log_probs(slots), witnesses.track_log_probs(slots, pipeline.FRAMES)
-        calibration = confidence.fit_calibration(frames, tracks, all_said["text"][order], self._plate_format.layout_masks())
+        calibration = confidence.fit_calibration(frames, tracks, outputs["text"][order], self._plate_format.layout_masks())
         return {"calibrated": 0.0} if calibration is None else {"calibrated": 1.0, **calibration._asdict()}
 
     def _grid(self, batch: dict[str, np.ndarray], made: dict[str, Array], read: dict[str, Array]) -> UInt8[np.ndarray, "h w 3"]:
