@@ -47,3 +47,15 @@ def track_log_probs(by_kind: Mapping[str, Float[np.ndarray, "t*f k v"]], frames:
     if OF_ALL not in by_kind:
         return tracks(frame_log_probs(by_kind))
     return (tracks(by_kind[AS_IT_IS]) + tracks(by_kind[OF_ALL])[:, :1]) / 2
+
+
+def look_log_probs(as_it_is: Float[np.ndarray, "f k v"], generated: Float[np.ndarray, "n k v"]) -> Float[np.ndarray, "f k v"]:
+    """Slot log-probabilities of the frames of one track, from both looks at them.
+
+    Args:
+      as_it_is: of the frames, enlarged as they are.
+      generated: of the generator's images: one per frame, or the one of all frames.
+    """
+    if len(generated) < len(as_it_is):
+        return track_log_probs({AS_IT_IS: as_it_is, OF_ALL: np.broadcast_to(generated, as_it_is.shape)}, len(as_it_is))[0]
+    return frame_log_probs({AS_IT_IS: as_it_is, ENLARGED: generated})

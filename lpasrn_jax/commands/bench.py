@@ -26,7 +26,7 @@ def run(flags: argparse.Namespace) -> None:
     import numpy as np
 
     from lpasrn_jax import runtime
-    from lpasrn_jax.reading.reader import load
+    from lpasrn_jax.reading.load import load
 
     runtime.enable_compilation_cache()
     reader = load(flags.checkpoint, device=flags.device)

@@ -12,20 +12,16 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lpasrn_jax import images
+from lpasrn_jax.commands.enhanced_pictures import comparison_picture, evidence_picture
 from lpasrn_jax.commands.readings_table import ReadingsTable
 from lpasrn_jax.commands.sources import Source, Sources, source_image
 from lpasrn_jax.errors import UserError, full_disk
 from lpasrn_jax.escape import printable, storable
-from lpasrn_jax.frames import frame_array
-from lpasrn_jax.pictures import image_grid, slot_bars, stacked
-from lpasrn_jax.reading.evidence import Evidence
 from lpasrn_jax.reading.reader import Reader
 from lpasrn_jax.reading.reading import Reading
 from lpasrn_jax.reading.region import Region
 from lpasrn_jax.weights.bundle import write_atomically
 
-MAX_COMPARED = 1024  # pixels; a plate has fewer, and a picture of a whole photograph would take gigabytes
 READINGS_JSON, READINGS_CSV, SUBMISSION = "readings.json", "readings.csv", "submission.txt"
 
 
@@ -136,62 +132,28 @@ def _enhance_one(
         sr = reader.enhance(image)
         _write_png(out / "sr" / f"{name}.png", sr)
         if compare:
-            _write_png(out / "compare" / f"{name}.png", _comparison(image, {"SR": sr}, reader.scale, reading))
+            _write_png(out / "compare" / f"{name}.png", comparison_picture(image, {"SR": sr}, reader.scale, reading))
     if _is_fused(reader, lr):
         first, *_ = lr.values()
         fused = reader.enhance_track(lr.values())
         _write_png(out / "fused" / f"{plate}.png", fused)
         if compare:
             made = {"SR": reader.enhance(first), "fused": fused}
-            _write_png(out / "compare" / f"{plate}.png", _comparison(first, made, reader.scale, reading))
+            _write_png(out / "compare" / f"{plate}.png", comparison_picture(first, made, reader.scale, reading))
 
 
 def _write_evidence(
     folder: pathlib.Path, plate: str, reader: Reader, lr: dict[str, UInt8[np.ndarray, "h w 3"]], layout: str | None
 ) -> None:
     found = reader.evidence(lr.values(), layout=layout)
-    _write_png(folder / f"{plate}.png", _evidence_picture(found, reader, lr))
-    write_atomically(folder / f"{plate}.json", (json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def _evidence_picture(found: Evidence, reader: Reader, lr: dict[str, UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "ph pw 3"]:
-    """The pixels and what the generator made of them, what was read in each, and how far they agree on each character."""
     first, *_ = lr.values()
     made = ("fused", reader.enhance_track(lr.values())) if _is_fused(reader, lr) else ("SR", reader.enhance(first))
-    columns = {
-        "bicubic": images.bicubic_upscale(images.to_float(first[None]), reader.scale),
-        made[0]: images.to_float(made[1][None]),
-    }
-    captions = {"bicubic": [found.pixels.text], made[0]: [found.generator.text]}
-    grid = image_grid(
-        {title: np.asarray(column) for title, column in columns.items()}, captions=captions, truth=[found.reading.text]
-    )
-    bars = {"probability": [p for _, p in found.reading.slots], "from generator": found.changes}
-    return stacked([grid, slot_bars(bars, found.reading.text)])
+    _write_png(folder / f"{plate}.png", evidence_picture(found, first, made, reader.scale))
+    write_atomically(folder / f"{plate}.json", (json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _is_fused(reader: Reader, images_by_name: Collection[str]) -> bool:
     return reader.fuses and len(images_by_name) > 1
-
-
-def _comparison(
-    lr: UInt8[np.ndarray, "h w 3"], made: dict[str, UInt8[np.ndarray, "rh rw 3"]], scale: int, reading: Reading | None
-) -> UInt8[np.ndarray, "ph pw 3"]:
-    """LR, bicubic and what was made of it side by side, with the text read under the last.
-
-    No SR image is shown larger than `MAX_COMPARED` a side.
-    """
-    h, w, _ = lr.shape
-    shrinking = min(1.0, MAX_COMPARED / (scale * max(h, w)))
-    if shrinking < 1:
-        h, w = (max(1, round(side * shrinking)) for side in (h, w))
-        lr = frame_array(lr, None, (h, w))
-        made = {kind: frame_array(image, None, (scale * h, scale * w)) for kind, image in made.items()}
-    small = images.to_float(lr[None])
-    columns = {"LR": small, "bicubic": images.bicubic_upscale(small, scale)}
-    columns |= {kind: images.to_float(image[None]) for kind, image in made.items()}
-    captions = {[*made][-1]: [reading.text]} if reading else None
-    return image_grid({title: np.asarray(column) for title, column in columns.items()}, captions=captions)
 
 
 def _write_png(path: pathlib.Path, image: UInt8[np.ndarray, "h w 3"]) -> None:

@@ -56,7 +56,7 @@ def _numbers(text: str, count: int) -> list[float]:
 
 def load_reader(flags: argparse.Namespace) -> Reader:
     """The reader that the flags of `add_reading_arguments` ask for; programs that it compiles are kept for the next command."""
-    from lpasrn_jax.reading.reader import load
+    from lpasrn_jax.reading.load import load
 
     reader = load(flags.checkpoint, device=flags.device, min_confidence=flags.min_confidence, cache=not flags.no_cache)
     reader.check(layout=flags.layout, fusion=flags.fusion)

@@ -37,7 +37,7 @@ def run(flags: argparse.Namespace) -> None:
     from lpasrn_jax.data import lp_tracks
     from lpasrn_jax.evaluation import results, sensitivity
     from lpasrn_jax.evaluation.evaluate import evaluate
-    from lpasrn_jax.reading.reader import load
+    from lpasrn_jax.reading.load import load
     from lpasrn_jax.synthetic.photographs import read_labels
     from lpasrn_jax.weights.bundle import add_to_card
     from lpasrn_jax.weights.load import bundle_path, bundled_names, load_weights

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 from PIL import Image
 
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.plates import PlateFormat
 
 
 def check_kind(name: str, value: Any, kinds: type | tuple[type, ...], expected: str) -> None:
@@ -22,9 +24,18 @@ def check_kind(name: str, value: Any, kinds: type | tuple[type, ...], expected: 
         raise UserError(f"{name}: {type(value).__qualname__} found; expected {expected}")
 
 
-def check_layout(layout: Any) -> None:
-    """Refuses what is neither the name of a layout nor None."""
+def candidate_masks(plate_format: PlateFormat, layout: Any) -> Bool[np.ndarray, "l k v"]:
+    """The masks of the layouts that a plate may have: the one with that name, or all for None.
+
+    Raises:
+      UserError: for what is neither the name of a layout nor None.
+    """
     check_kind("layout", layout, (str, type(None)), "the name of a layout, such as 'Mercosur', or None")
+    masks = plate_format.layout_masks()
+    try:
+        return masks if layout is None else masks[[plate_format.layout_index(layout)]]
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def check_images(name: str, images: Any) -> Iterable[Any]:

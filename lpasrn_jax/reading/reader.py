@@ -1,10 +1,7 @@
-"""The public API: load a model, enhance an image, read a plate or a track."""
+"""The public API: enhance an image, read a plate or a track, say what a reading rests on."""
 
 from __future__ import annotations
 
-import math
-import numbers
-import os
 from collections.abc import Iterable, Sequence
 
 import jax
@@ -13,9 +10,9 @@ from jaxtyping import Bool, Float, UInt8
 
 from lpasrn_jax import images
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.frames import MAX_PIXELS, frame_array
+from lpasrn_jax.frames import frame_array
 from lpasrn_jax.plates import PlateFormat
-from lpasrn_jax.reading.arguments import check_images, check_kind, check_layout
+from lpasrn_jax.reading.arguments import candidate_masks, check_images, check_kind
 from lpasrn_jax.reading.evidence import Evidence, total_variation
 from lpasrn_jax.reading.fusion import FUSIONS, find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
@@ -23,16 +20,12 @@ from lpasrn_jax.reading.plate_check import PlateImages, mark_no_plate, shape_rea
 from lpasrn_jax.reading.programs import ReadingPrograms
 from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
 from lpasrn_jax.reading.region import Region
+from lpasrn_jax.reading.sizes import check_enlarged, check_track, working_size
 from lpasrn_jax.registration import register
-from lpasrn_jax.runtime import enable_compilation_cache
-from lpasrn_jax.weights import DEFAULT
 from lpasrn_jax.weights.bundle import Bundle, Calibration
-from lpasrn_jax.weights.load import bundled_names, load_weights
-from lpasrn_jax.witnesses import AS_IT_IS, ENLARGED, OF_ALL, frame_log_probs, track_log_probs
+from lpasrn_jax.witnesses import AS_IT_IS, ENLARGED, frame_log_probs, look_log_probs
 
 LATER = {"generator": "stage 2 or later", "ocr": "stage 2 or later", "fusion": "stage track"}  # who has a network
-MAGNIFICATIONS = (1, 2, 4, 8)  # of the training size, at which images are enhanced
-MAX_TRACK_PIXELS = 2**21  # of all frames as they are enhanced: 18 frames at 8 times 24 x 72, where a layer takes 500 MB
 
 RGB = UInt8[np.ndarray, "h w 3"]
 Box = Sequence[float]
@@ -121,8 +114,8 @@ class Reader:
         self._need("generator", "enhance")
         rgb = Region(box, corners).cut(rgb_image(image))
         h, w, _ = rgb.shape
-        self._check_enlarged(h, w)
-        sr = self._programs.enlarge([frame_array(rgb, None, self._working_size(h, w))])
+        check_enlarged(h, w, self.scale)
+        sr = self._programs.enlarge([frame_array(rgb, None, working_size(h, w, self.lr_size))])
         return frame_array(images.to_uint8(sr)[0], None, (h * self.scale, w * self.scale))
 
     def enhance_track(
@@ -138,8 +131,8 @@ class Reader:
           box, corners: of the plate in all frames alike, see `Region`.
 
         Raises:
-          UserError: for what is no image, for no frame, for more pixels than `MAX_TRACK_PIXELS` in all frames, and for weights
-            without a generator or without a fusion.
+          UserError: for what is no image, for no frame, for more pixels than `sizes.MAX_TRACK_PIXELS` in all frames, and
+            for weights without a generator or without a fusion.
         """
         self._need("generator", "enhance_track")
         self._need("fusion", "enhance_track")
@@ -148,11 +141,9 @@ class Reader:
             rgb = Region(box, corners).cut(rgb_image(frame, f"frame {i}"), f"frame {i}")
             if i == 0:
                 h, w, _ = rgb.shape
-                self._check_enlarged(h, w)
-                size = self._working_size(h, w)
-                most = MAX_TRACK_PIXELS // math.prod(size)
-            if i == most:
-                raise UserError(f"frames: more than {most} found; expected at most that many at {size[1]} x {size[0]} pixels")
+                check_enlarged(h, w, self.scale)
+                size = working_size(h, w, self.lr_size)
+            check_track(i + 1, size)
             fitted.append(frame_array(rgb, None, size))
         if not fitted:
             raise UserError("frames: none found; expected at least one image of the plate")
@@ -179,7 +170,7 @@ class Reader:
     ) -> list[Reading]:
         """Each image read by itself, in batches; arguments and errors are those of `read`."""
         self._need("ocr", "read")
-        masks = self._masks(layout)
+        masks = candidate_masks(self.plate_format, layout)
         plates = PlateImages(check_images("many", many), Region(box, corners), self._model)
         if not plates.fitted:
             return []
@@ -213,13 +204,13 @@ class Reader:
         """
         self._need("ocr", "read")
         self.check(layout=layout, fusion=fusion)
-        masks = self._masks(layout)
+        masks = candidate_masks(self.plate_format, layout)
         plates = PlateImages(check_images("frames", frames), Region(box, corners), self._model)
         if not plates.fitted:
             raise UserError("frames: none found; expected at least one image of the plate")
         log_probs, plate_log_odds = self._programs.read(plates.fitted)
         if small := [*plates.small]:
-            log_probs[small] = _both_log_probs(log_probs[small], self._generated_log_probs([*plates.small.values()]))
+            log_probs[small] = look_log_probs(log_probs[small], self._generated_log_probs([*plates.small.values()]))
         return mark_no_plate(self._reading(log_probs, masks, fusion), plates.track_reason(plate_log_odds))
 
     def evidence(
@@ -236,7 +227,7 @@ class Reader:
         """
         self._need("ocr", "evidence")
         self._need("generator", "evidence")
-        masks = self._masks(layout)
+        masks = candidate_masks(self.plate_format, layout)
         plates = PlateImages(check_images("frames", frames), Region(box, corners), self._model)
         height, width = self.lr_size
         if not plates.small:
@@ -247,7 +238,7 @@ class Reader:
         as_it_is, plate_log_odds = self._programs.read(plates.fitted)
         small, lr = [*plates.small], [*plates.small.values()]
         generated, both = self._generated_log_probs(lr), as_it_is.copy()
-        both[small] = _both_log_probs(as_it_is[small], generated)
+        both[small] = look_log_probs(as_it_is[small], generated)
         return Evidence(
             mark_no_plate(self._reading(both, masks, "log_probs"), plates.track_reason(plate_log_odds)),
             self._reading(as_it_is, masks, "log_probs"),
@@ -267,7 +258,7 @@ class Reader:
 
     def check(self, *, layout: str | None, fusion: str) -> None:
         """Raise UserError for an unknown layout or fusion, before anything is read."""
-        self._masks(layout)
+        candidate_masks(self.plate_format, layout)
         check_kind("fusion", fusion, str, f"one of {', '.join(FUSIONS)}")
         find_fusion(fusion)
 
@@ -278,86 +269,9 @@ class Reader:
             classes, probabilities, self.plate_format, frames=len(log_probs), min_confidence=self._min_confidence
         )
 
-    def _check_enlarged(self, h: int, w: int) -> None:
-        if h * w * self.scale**2 > MAX_PIXELS:
-            raise UserError(
-                f"enhance: an image of {w} x {h} pixels would become {self.scale} times as wide and high; expected at most "
-                f"{MAX_PIXELS} pixels then: cut the plate out of it first"
-            )
-
-    def _working_size(self, h: int, w: int) -> tuple[int, int]:
-        height, width = self._model.lr_size
-        times = next((t for t in MAGNIFICATIONS if h <= t * height and w <= t * width), MAGNIFICATIONS[-1])
-        return times * height, times * width
-
-    def _masks(self, layout: str | None) -> Bool[np.ndarray, "l k v"]:
-        check_layout(layout)
-        masks = self.plate_format.layout_masks()
-        try:
-            return masks if layout is None else masks[[self.plate_format.layout_index(layout)]]
-        except ValueError as error:
-            raise UserError(str(error)) from error
-
     def _need(self, network: str, purpose: str) -> None:
         if network not in self._model.networks:
             raise UserError(
                 f"{purpose}: these weights have no {network}, only {', '.join(self._model.networks)}; "
                 f"load weights with one, such as the checkpoint of {LATER[network]}"
             )
-
-
-def _both_log_probs(as_it_is: Float[np.ndarray, "f k v"], generated: Float[np.ndarray, "n k v"]) -> Float[np.ndarray, "f k v"]:
-    """What the frames of a track are read by, from what the OCR says about them as they are and about the generator's images."""
-    if len(generated) < len(as_it_is):
-        return track_log_probs({AS_IT_IS: as_it_is, OF_ALL: np.broadcast_to(generated, as_it_is.shape)}, len(as_it_is))[0]
-    return frame_log_probs({AS_IT_IS: as_it_is, ENLARGED: generated})
-
-
-def load(
-    path: str | os.PathLike = DEFAULT, *, device: str | None = None, min_confidence: float = 0.0, cache: bool = True
-) -> Reader:
-    """The best model that comes with the package, another of them, or the model of a checkpoint or a bundle.
-
-    Args:
-      path: the name of bundled weights (`lpasrn weights` lists them), a checkpoint's folder, such as `runs/a/best`, or a bundle,
-        `NAME.safetensors`.
-      device: `cpu`, `gpu` or another platform of JAX; the fastest that there is if it is not given.
-      min_confidence: in [0, 1]; readings below it are marked as rejected.
-      cache: keep compiled programs for other processes, see `runtime.enable_compilation_cache`; a cache that the program has set
-        itself is used as it is.
-
-    Raises:
-      UserError: if there is no model at `path`, or it is damaged, or its parameters do not fit its card, before any network is
-        built; if this machine has no such device; for an argument of another type.
-    """
-    check_kind("path", path, (str, os.PathLike), "the name of bundled weights, or the path of a checkpoint or a bundle")
-    check_kind("device", device, (str, type(None)), "'cpu', 'gpu' or another platform of JAX, or None")
-    check_kind("min_confidence", min_confidence, numbers.Real, "a probability in [0, 1]")
-    if not 0 <= min_confidence <= 1:
-        raise UserError(f"min_confidence: {min_confidence} found; expected a probability in [0, 1]")
-    if cache:
-        enable_compilation_cache()
-    return Reader(_for_reading(path, load_weights(path)), _device(device), min_confidence)
-
-
-def _for_reading(path: str | os.PathLike, bundle: Bundle) -> Bundle:
-    """What reading needs of weights that fit their card, computed in the way that suits this machine."""
-    params = {name: tree for name, tree in bundle.params.items() if name != "embedder"}
-    if not params:
-        raise UserError(f"{path}: no generator and no OCR is in it, only {', '.join(sorted(bundle.params)) or 'nothing'}")
-    model = {**bundle.config["model"], "deform_implementation": "auto"}
-    reading = Bundle(params, {**bundle.config, "model": model}, bundle.about)
-    if path not in bundled_names():  # the package's own tests check those, and a second is saved at each start
-        reading.model.check(str(path), reading.params, reading.model.plate_format)
-    return reading
-
-
-def _device(platform: str | None) -> jax.Device:
-    try:
-        return jax.local_devices(backend=platform)[0]
-    except RuntimeError as error:
-        there = ", ".join(sorted({device.platform for device in jax.local_devices()}))
-        raise UserError(
-            f"device: {platform!r} asked for, but JAX finds only {there} on this machine; "
-            "install lpasrn-jax[cuda] for NVIDIA GPUs, or leave device out"
-        ) from error

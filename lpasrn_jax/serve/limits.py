@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from lpasrn_jax.frames import MAX_PIXELS
-from lpasrn_jax.reading.reader import MAX_TRACK_PIXELS
+from lpasrn_jax.reading.sizes import MAX_TRACK_PIXELS
 
 
 @dataclasses.dataclass(frozen=True)
