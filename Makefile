@@ -7,7 +7,7 @@ export MPLBACKEND
 # What an installation is made of, beside the Python sources, which it reads where they lie; the native library is built by it.
 INSTALLED := pyproject.toml kernels/CMakeLists.txt $(wildcard kernels/native/*)
 
-.PHONY: quickstart results test lint onnx
+.PHONY: quickstart results api test lint onnx
 
 quickstart: .venv/installed-train $(QUICK)/tracks/.complete
 	$(BIN)/python scripts/train_progressive.py --stage all --preset quick --workdir $(QUICK) \
@@ -21,6 +21,9 @@ $(QUICK)/tracks/.complete: .venv/installed-train
 
 results: .venv/installed-train
 	$(BIN)/lpasrn results --out docs/results.md
+
+api: .venv/installed-test
+	$(BIN)/python docs/api_reference.py docs/api.md
 
 # The environment in which `lpasrn export --out reader.onnx` works.
 onnx: .venv-onnx/installed

@@ -78,3 +78,10 @@ def test_links_lead_somewhere(page):
 def test_the_citation_is_one():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors", "version"} <= citation.keys()
+
+
+def test_the_api_reference_is_what_the_docstrings_say():
+    pytest.importorskip("griffe")
+    from docs import api_reference
+
+    assert (ROOT / "docs/api.md").read_text() == api_reference.page(), "write it anew with `make api`"
