@@ -1,6 +1,6 @@
 """README and docs/: links lead somewhere, and every command that they print is one that the programs accept.
 
-Options of commands are looked up, and commands are not run: tests/test_scripts.py and tests/commands/ do that at a small size.
+Options of commands are looked up here, also of those that a sentence only mentions; tests/test_documented_commands.py runs them.
 """
 
 import argparse
@@ -13,27 +13,15 @@ import pytest
 import yaml
 
 from lpasrn_jax.commands.main import COMMANDS
+from tests.documented import PAGES, ROOT, block_lines, inline_code
 
-ROOT = pathlib.Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "MODEL_CARD.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
 NAMES = {"convert_torch": "convert", "make_tracks": "make-tracks"}  # scripts that are called otherwise as a command
 OTHERS = {"inspect_data", "train", "train_progressive", "make_examples"}  # scripts that are no command
 
 
-def code(page: pathlib.Path) -> list[str]:
-    """Each indented line, backslashes joined, and each piece between backquotes."""
-    text = page.read_text().replace("\\\n", " ")
-    lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
-    return lines + re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)
-
-
 def commands() -> list[tuple[str, str]]:
-    found = [(page.name, line) for page in PAGES for line in code(page)]
+    found = [(page.name, line) for page in PAGES for line in block_lines(page) + inline_code(page)]
     return [(name, line) for name, line in found if re.match(r"(python scripts/|lpasrn )", line)]
-
-
-def test_there_are_commands_to_look_at():
-    assert len(commands()) > 30
 
 
 @pytest.mark.parametrize(("page", "line"), commands())

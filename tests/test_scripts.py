@@ -15,20 +15,13 @@ from PIL import Image
 
 from lpasrn_jax.weights.bundle import save_bundle
 from lpasrn_jax.weights.orbax import load_checkpoint
+from tests import small_networks
 from tests.data.damage import write_damaged_set
 from tests.random_bundle import random_bundle
 
 ROOT = pathlib.Path(__file__).parents[1]
-SMALL = [
-    "--config.model.features=8",
-    "--config.model.num_rrdb_blocks=1",
-    "--config.model.use_deformable=False",
-    "--config.model.use_character_attention=False",
-    "--config.data.lr_size=(8, 24)",
-    "--config.data.val_split=0.2",
-]
 GENERATOR_ALONE = [  # stage 1 without the OCR that stage 0 has trained
-    *SMALL,
+    *small_networks.GENERATOR,
     "--config.stage.networks=('generator',)",
     "--config.stage.frozen=()",
     "--config.stage.after.name=",
@@ -149,10 +142,15 @@ def test_two_processes_train_one_model_and_stop_at_the_same_step(tracks_root, tf
 
 def all_small(root, tfds_dir, workdir):
     """The arguments of scripts/train_progressive.py for stages of one epoch at their smallest."""
-    ocr = dict(widths=(8, 8, 8, 8), blocks_per_stage=0, transformer_layers=0, heads=1)
-    networks = [*SMALL, *(f"--config.model.ocr.{key}={value}" for key, value in ocr.items())]
     data = [f"--config.data.root={root}", f"--config.data.tfds_dir={tfds_dir}"]
-    return ["--preset=quick", *networks, *data, "--config.stage.epochs=1", f"--workdir={workdir}", "--tensorboard=false"]
+    return [
+        "--preset=quick",
+        *small_networks.ALL,
+        *data,
+        "--config.stage.epochs=1",
+        f"--workdir={workdir}",
+        "--tensorboard=false",
+    ]
 
 
 class StoppedRun(NamedTuple):
