@@ -173,16 +173,17 @@ def test_the_server_answers(here):
     requests = [line for line in COMMANDS if line.startswith("curl ")]
     assert requests
     command = [sys.executable, "-m", "lpasrn_jax", "serve", "--port=0", "--checkpoint=lite"]
-    patience = ["--fail", "--silent", "--max-time", "60", "--retry", "9", "--retry-connrefused"]
+    patience = ["--fail", "--silent", "--max-time", "60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            address = re.search(r"http://[\d.:]+", server.stdout.readline())[0]  # a moment before it listens
+            address = re.search(r"http://[\d.:]+", server.stdout.readline())[0]
             for line in requests:
                 curl = shlex.split(line.replace("http://127.0.0.1:8018", address))
                 said = subprocess.run([*curl, *patience], capture_output=True, text=True, check=True).stdout
                 assert json.loads(said)["is_plate"]
         finally:
-            server.kill()
+            server.terminate()
+            assert server.wait(60) == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("name", SNIPPETS)

@@ -16,6 +16,7 @@ from lpasrn_jax.serve.limits import DEFAULT_LIMITS, Limits
 
 ADDRESS = "127.0.0.1"  # other machines never reach it
 DEFAULT_PORT = 8018
+SHUTDOWN_SECONDS = 10  # that requests have to end in
 
 
 def serve(reader: Reader, *, port: int = DEFAULT_PORT, limits: Limits = DEFAULT_LIMITS, open_browser: bool = False) -> None:
@@ -32,6 +33,7 @@ def serve(reader: Reader, *, port: int = DEFAULT_PORT, limits: Limits = DEFAULT_
     """
     with bind(port) as listening:
         _warm_up(reader)
+        listening.listen()  # who reads the address may call it at once
         address = f"http://{ADDRESS}:{listening.getsockname()[1]}"
         print(f"{address}   (Ctrl-C ends it; nothing that is sent to it is stored)", flush=True)
         if open_browser:
@@ -48,6 +50,7 @@ def create_server(reader: Reader, limits: Limits = DEFAULT_LIMITS) -> uvicorn.Se
         proxy_headers=False,
         server_header=False,
         limit_concurrency=limits.connections,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     return uvicorn.Server(config)
 
