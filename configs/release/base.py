@@ -12,9 +12,12 @@ lpasrn export --checkpoint runs/base/read_all/best --mean-with runs/base/read_lr
     --out base.safetensors
 
 The bundled weights took a shorter way. Generator and fusion are those of `lite` with three blocks and the details more, whose
-last layers were zero at first, so that nothing changed; `pixels` then took 4472 steps of 8 on 7200 tracks (lr=5e-4), 57 minutes
-on two CPU cores. The OCR started from nothing: `pretrain` 1520 steps of 16, 14 minutes on the same cores; `read_lr` 5556 steps of
-64 on 6000 tracks, 3.5 minutes on an NVIDIA H200; `read_all` 617 steps of 16 on 2000 tracks with lr=3e-4, 26 minutes on the cores.
+last layers were zero at first, so that nothing changed; `pixels` then took 4472 steps of 8 on 7200 tracks (lr=5e-4, no LCOFL), 57
+minutes on two CPU cores, and 1001 steps of 8 on 1650 others as the stage is now (lr=3e-4), 20 minutes. The OCR started from
+nothing: `pretrain` 1520 steps of 16, 14 minutes on the same cores; `read_lr` 5556 steps of 64 on 6000 tracks, 3.5 minutes on an
+NVIDIA H200; `read_all` 617 steps of 16 on 2000 tracks (lr=3e-4), 26 minutes on the cores; the mean of these two; from it
+`read_all` again, 1319 steps of 16 on 4300 other tracks, 51 minutes beside other work, on images of a generator with 1469 more
+steps of `pixels` at lambda_lcofl=0.05; and the mean with what that had started from.
 """
 
 from ml_collections import ConfigDict

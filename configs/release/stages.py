@@ -1,7 +1,7 @@
 """The stages that released weights come from, for networks of any size; `lite.py` and `base.py` give them theirs.
 
-The OCR learns letters, then LR, then the generator's images; the generator learns pixels alone, and no OCR teaches it what to
-draw.
+The OCR learns letters, then LR, then the generator's images. The generator learns pixels, and from the frozen OCR, with a small
+weight, which characters they must show: with a large one it writes for that OCR, and other readers read its images worse.
 """
 
 import importlib
@@ -53,13 +53,14 @@ def _read_lr(config: ConfigDict) -> None:
 
 
 def _pixels(config: ConfigDict) -> None:
-    """One image from one to five frames, true to HR and to LR; the OCR is only carried along."""
+    """One image from one to five frames, true to HR and to LR, and legible to an OCR that sees it from changing places."""
     config.data.augment.enabled = False  # the tracks' own cameras are all that the generator shall undo
-    config.loss.update(lambda_ssim=0.1, lambda_consistency=0.05)
+    config.loss.update(lambda_lcofl=0.02, lambda_ssim=5.0, lambda_consistency=0.05)
+    config.loss.perturb.enabled = True
     config.stage.update(
         networks=("generator", "fusion", "ocr"),
         frozen=("ocr",),
-        loss_components=("l1", "ssim", "consistency"),
+        loss_components=("l1", "lcofl", "consistency"),
         epochs=3,
         lr=1e-3,
         schedule="cosine",
