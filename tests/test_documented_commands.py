@@ -135,6 +135,7 @@ def run(line):
         start = functools.partial(exec, words[1], {})
     elif words[0] == "-m":
         start = functools.partial(runpy.run_module, words.pop(1), **as_main)
+        sys.modules.pop(start.args[0], None)  # runpy warns of a module that another test has imported
     else:
         start = functools.partial(runpy.run_path, words[0], **as_main)
     with process_of(words):
