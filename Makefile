@@ -16,7 +16,7 @@ quickstart: .venv/installed-train $(QUICK)/tracks/.complete
 		--split val --tfds-dir $(QUICK)/tfds --out $(QUICK)
 
 $(QUICK)/tracks/.complete: .venv/installed-train
-	$(BIN)/python scripts/make_tracks.py --out $(QUICK)/tracks --tracks 500 --seed 1 --overwrite
+	$(BIN)/python scripts/make_tracks.py --out $(QUICK)/tracks --tracks 500 --seed 1 --scenario-b 0 --overwrite
 	touch $@
 
 results: .venv/installed-train
