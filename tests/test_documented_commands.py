@@ -184,7 +184,10 @@ def test_the_server_answers(here):
                 assert json.loads(said)["is_plate"]
         finally:
             server.terminate()
-            assert server.wait(60) == 128 + signal.SIGTERM
+            try:
+                assert server.wait(60) == 128 + signal.SIGTERM
+            finally:
+                server.kill()
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
