@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -41,7 +42,8 @@ COSINES = _cosines()
 def jpeg_compress(images: Float[Array, "b h w 3"], quality: Float[Array, " b"]) -> Float[Array, "b h w 3"]:
     """Images in [0, 1] as decoded from a JPEG file of that quality (1 to 100, libjpeg's scale).
 
-    Colour keeps its full resolution (4:4:4). Results may be slightly outside [0, 1]. Rounding has no gradient.
+    Colour keeps its full resolution (4:4:4). Results may be slightly outside [0, 1]. Gradients pass as if nothing was rounded: a
+    loss of the result teaches what made the images.
     """
     b, h, w, _ = images.shape
     padded = jnp.pad(images, ((0, 0), (0, -h % BLOCK), (0, -w % BLOCK), (0, 0)), mode="edge")
@@ -51,10 +53,18 @@ def jpeg_compress(images: Float[Array, "b h w 3"], quality: Float[Array, " b"]) 
     scale = jnp.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100
     tables = jnp.clip(jnp.floor(scale[:, None, None, None] * TABLES[None] + 0.5), 1, 255)[:, None, :, None]
     frequencies = _product("bhywxc,uy,vx->bhuwvc", ycc, COSINES, COSINES)
-    quantised = jnp.round(frequencies / tables) * tables
+    quantised = _round(frequencies / tables) * tables
     back = _product("bhuwvc,uy,vx->bhywxc", quantised, COSINES, COSINES)
     rgb = (_product("bhywxd,cd->bhywxc", back, TO_RGB) + 128.0) / 255.0
     return rgb.reshape(padded.shape)[:, :h, :w]
+
+
+@jax.custom_jvp
+def _round(x: Array) -> Array:
+    return jnp.round(x)
+
+
+_round.defjvps(lambda tangent, rounded, x: tangent)
 
 
 def _product(subscripts: str, *operands) -> Array:

@@ -183,3 +183,13 @@ def test_foreign_frames_are_of_the_track_before_and_never_the_reference(rng):
     assert not changed[:, 0].any()
     assert changed[:, 1:].mean() == pytest.approx(0.3, abs=0.05)
     np.testing.assert_array_equal(found[changed], np.roll(tracks, 1, axis=0)[changed])
+
+
+def test_a_perturbed_image_is_another_image_and_passes_gradients_on(rng):
+    images = jnp.asarray(rng.uniform(-0.8, 0.8, (B, 16, 48, 3)), jnp.float32)
+    key = jax.random.key(2)
+    assert augment.perturb(key, images, augment.DEFAULTS | {"enabled": False}) is images
+    changed = augment.perturb(key, images, augment.DEFAULTS)
+    assert (np.abs(changed - images).max((1, 2, 3)) > 0.1).all()
+    gradient = jax.grad(lambda images: augment.perturb(key, images, augment.DEFAULTS).sum())(images)
+    assert (np.abs(gradient).sum((1, 2, 3)) > 0).all()

@@ -7,9 +7,10 @@ import ml_collections
 import numpy as np
 import pytest
 
-from configs import stage0
+from configs import stage0, stage2
 from lpasrn_jax.data import augment
 from lpasrn_jax.models import PlateModel
+from lpasrn_jax.models.ocr import OCRLogits
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.training import optim, steps
 from lpasrn_jax.training.state import create_state
@@ -21,6 +22,23 @@ class Flattener(nn.Module):
     @nn.compact
     def __call__(self, image):
         return image.reshape(len(image), -1) * self.param("scale", nn.initializers.ones, ())
+
+
+class Doubler(nn.Module):
+    """Twice as large, and as bright as its parameter says."""
+
+    @nn.compact
+    def __call__(self, image):
+        return image.repeat(2, axis=1).repeat(2, axis=2) * self.param("gain", nn.initializers.ones, ())
+
+
+class Guesser(nn.Module):
+    """An OCR that looks at every pixel."""
+
+    @nn.compact
+    def __call__(self, image):
+        slots = nn.Dense(7 * 36, name="slots")(image.reshape(len(image), -1)).reshape(-1, 7, 36)
+        return OCRLogits(ctc=jnp.zeros((len(image), 12, 37)), slots=slots)
 
 
 class WhiteIsNaN(nn.Module):
@@ -48,27 +66,44 @@ def pair(rng):
     return rng.integers(0, 256, (2, 8, 24, 3), np.uint8), rng.integers(0, 256, (2, 16, 48, 3), np.uint8)
 
 
-def contrastive_loss(batch, **augmentation):
-    config = stage0.get_config("quick")
-    config.stage.update(networks=("embedder",), loss_components=("contrastive",), reads=())
-    config.data.augment.update(augmentation)
-    model = model_of(embedder=Flattener())
-    params = {"embedder": {"scale": jnp.ones(())}}
-    trained = optim.trained_params(params, ())
+def first_step(config, model, params, batch):
+    """What one step logs, from given parameters; nothing is learned."""
+    trained = optim.trained_params(params, config.stage.frozen)
     optimizer = optim.create_optimizer(lambda step: 0.0, trained, grad_clip=1.0, weight_decay=0.0)
     state = create_state(params, trained, optimizer, num_classes=36, seed=0)
     frozen = ml_collections.FrozenConfigDict(config)
     options = dict(model=model, trained=trained, optimizer=optimizer, config=frozen, steps_per_epoch=1)
     _, terms, _ = jax.jit(lambda state, batch: steps.train_step(state, batch, **options))(state, batch)
+    return terms
+
+
+def contrastive_loss(batch, **augmentation):
+    config = stage0.get_config("quick")
+    config.stage.update(networks=("embedder",), loss_components=("contrastive",), reads=())
+    config.data.augment.update(augmentation)
+    terms = first_step(config, model_of(embedder=Flattener()), {"embedder": {"scale": jnp.ones(())}}, batch)
     return float(terms["contrastive_loss"])
 
 
-def test_the_other_frame_is_warped_like_hr_and_seen_by_no_camera(pair):
-    """Two equal HR frames of one plate stay equal under every change of light, lens, sensor and file."""
-    batch = batch_of(*pair, other_hr=pair[1])
-    camera = {name: augment.DEFAULTS[name] for name in augment.PHOTOMETRY}
-    assert contrastive_loss(batch, enabled=True, **dict.fromkeys(augment.GEOMETRY, 0.0), **camera) == 0.0
-    assert contrastive_loss(batch, enabled=True, rotation_degrees=10.0) > 0.0
+def lcofl_step(batch, perturbed, components):
+    config = stage2.get_config("quick")
+    config.stage.update(networks=("generator", "ocr"), frozen=("ocr",), loss_components=components)
+    config.loss.lambda_ssim = 1.0 if "l1" in components else 0.0
+    config.loss.perturb.enabled = perturbed
+    model = model_of(generator=Doubler(), ocr=Guesser())
+    return first_step(config, model, model.init(jax.random.key(0)), batch)
+
+
+def test_the_ocr_sees_perturbed_images_and_the_pixel_loss_does_not(pair):
+    clean, perturbed = (lcofl_step(batch_of(*pair), on, ("l1", "lcofl")) for on in (False, True))
+    assert perturbed["l1_loss"] == clean["l1_loss"]
+    assert perturbed["ssim_loss"] == clean["ssim_loss"]
+    assert abs(perturbed["classification_loss"] - clean["classification_loss"]) > 1e-3
+
+
+@pytest.mark.parametrize("perturbed", [False, True])
+def test_what_the_ocr_reads_teaches_the_generator(pair, perturbed):
+    assert lcofl_step(batch_of(*pair), perturbed, ("lcofl",))["grad_norm"] > 0
 
 
 def test_an_example_that_fills_up_a_batch_spoils_no_score(pair):
