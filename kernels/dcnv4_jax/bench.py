@@ -28,7 +28,7 @@ def measure(workload: Workload, dtype: str, rounds: int, seconds_per_round: floa
                 call = jax.jit(functools.partial(run, workload.spec, direction, name))
                 calls[name] = functools.partial(call, value, offset_mask, grad)
         seconds = median_seconds(calls, rounds=rounds, seconds_per_round=seconds_per_round)
-        if not official.unavailable(workload):
+        if not official.unavailable(workload, dtype):
             call = official.bind(workload, direction, value, offset_mask, grad)
             seconds |= median_seconds({"official": call}, rounds=rounds, seconds_per_round=seconds_per_round, wait=official.wait)
         traffic = workload.minimum_bytes(dtype, backward=direction != "forward")

@@ -80,7 +80,7 @@ def _errors(workload: Workload, dtype: str) -> dict[str, dict[str, float]]:
     problem = _problem(workload, dtype)
     ours, name = _run(workload.spec, "triton", *problem), f"{workload.name} {dtype} triton"
     errors = {f"{name} to xla": golden.largest_errors(ours, _run(workload.spec, "xla", *problem))}
-    if not official.unavailable(workload) and dtype == "float32":
+    if not official.unavailable(workload, dtype):
         errors[f"{name} to official"] = golden.largest_errors(ours, _official(workload, *problem))
     return errors
 

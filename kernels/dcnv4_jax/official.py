@@ -23,8 +23,10 @@ def _missing() -> str:
     return "" if torch.cuda.is_available() else "PyTorch sees no GPU"
 
 
-def unavailable(workload: Workload) -> str:
-    """Why the official package cannot run a workload here; empty when it can."""
+def unavailable(workload: Workload, dtype: str = "float32") -> str:
+    """Why the official package cannot run a workload of a type here; empty when it can."""
+    if dtype != "float32":
+        return f"the official backward pass fails on {dtype}: it is compared in float32"
     if workload.spec.kernel_size != (3, 3) or workload.d % 16:
         return "the official kernels take 3x3 taps and a multiple of 16 channels a group only"
     return _missing()
