@@ -2,6 +2,8 @@
 
 python scripts/train.py --config configs/stage0.py --workdir runs/a
 python scripts/train.py --config configs/stage0.py:quick --workdir runs/a
+
+An OCR that is taught bicubic LR images beside HR reads photographs better: configs/release/stages.py does so, from `read_lr` on.
 """
 
 from ml_collections import ConfigDict
@@ -23,4 +25,4 @@ def get_config(preset: str = "") -> ConfigDict:
         warmup_epochs=5.0,
     )
     config.train.best_metrics = ("word_acc", "char_acc")  # of HR images: there is no generator yet
-    return base.with_preset(config, preset, "stage0", dict(epochs=4, lr=2e-3, warmup_epochs=0.5))
+    return base.with_preset(config, preset, "stage0", dict(epochs=8, lr=2e-3, warmup_epochs=0.5))

@@ -55,7 +55,7 @@ def _read_lr(config: ConfigDict) -> None:
 def _pixels(config: ConfigDict) -> None:
     """One image from one to five frames, true to HR and to LR, and legible to an OCR that sees it from changing places."""
     config.data.augment.enabled = False  # the tracks' own cameras are all that the generator shall undo
-    config.loss.update(lambda_lcofl=0.02, lambda_ssim=5.0, lambda_consistency=0.05)
+    config.loss.update(lambda_lcofl=0.05, lambda_ssim=2.0, lambda_consistency=0.05)
     config.loss.perturb.enabled = True
     config.stage.update(
         networks=("generator", "fusion", "ocr"),

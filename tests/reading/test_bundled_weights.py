@@ -3,6 +3,7 @@
 import csv
 import pathlib
 
+import numpy as np
 import pytest
 
 import lpasrn_jax as lp
@@ -44,16 +45,34 @@ def test_bundled_weights_fit_their_cards(name):
     bundle.model.check(name, bundle.params, bundle.model.plate_format)
 
 
-def test_synthetic_tracks(name, reader, tmp_path):
-    """Of a seed of its own: 24 tracks, by day, at night and in rain, harder than those that these weights learned from."""
-    plans = {plan.folder: plan for plan in write_tracks(tmp_path / "tracks", 24, seed=2024)}
-    sources = find_sources(tmp_path / "tracks", BRAZIL).plates
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory):
+    """True text and frames of 24 tracks of a seed of its own: by day, at night and in rain, harder than what was learned from."""
+    root = tmp_path_factory.mktemp("tracks")
+    plans = {plan.folder: plan for plan in write_tracks(root, 24, seed=2024)}
+    sources = find_sources(root, BRAZIL).plates
     assert len(sources) == 24
-    right = []
-    for source in sources:
-        frames = [source_image(image, reader.lr_size) for image in source.images.values()]
-        right.append(reader.read_track(frames).text == plans[source.name].text)
+    return [(plans[source.name].text, [source_image(image, (24, 72)) for image in source.images.values()]) for source in sources]
+
+
+def test_synthetic_tracks(name, reader, tracks):
+    right = [reader.read_track(frames).text == text for text, frames in tracks]
     assert sum(right) >= LEAST[name][0]
+
+
+def test_a_frame_of_another_car_costs_few_tracks(reader, tracks):
+    """The third of five frames is the next track's."""
+    others = [frames for _, frames in tracks[1:] + tracks[:1]]
+    mixed = [(text, [*own[:2], other[2], *own[3:]]) for (text, own), other in zip(tracks, others, strict=True)]
+    alone, beside = (sum(reader.read_track(frames).text == text for text, frames in some) for some in (tracks, mixed))
+    assert beside >= alone - 4
+
+
+def test_equal_frames_give_what_one_of_them_gives(reader, tracks):
+    """A frozen video."""
+    for _, (frame, *_) in tracks[:4]:
+        one, five = reader.enhance(frame).astype(float), reader.enhance_track([frame] * 5).astype(float)
+        assert np.abs(one - five).mean() < 4
 
 
 @pytest.mark.skipif(not REAL_PLATES.is_dir(), reason="no photographs beside the checkout: shared/real_plates")

@@ -185,7 +185,7 @@ def test_the_track_stage_follows_the_five_with_the_same_networks_and_one_more(pr
     assert mine.keys() - shapes(4, preset).keys() == {"fusion"}
 
 
-@pytest.mark.parametrize("size", ["lite", "base"])
+@pytest.mark.parametrize("size", ["lite", "base", "full"])
 def test_each_stage_of_a_released_recipe_starts_from_the_one_before(size):
     recipe = importlib.import_module(f"configs.release.{size}")
     configs = [recipe.get_config(stage) for stage in STAGES]
