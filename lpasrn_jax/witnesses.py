@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 AS_IT_IS, ENLARGED, OF_ALL = "bicubic", "sr", "fused"  # kinds of image
+WORTH = 2  # the image of all frames counts as much as so many of them as they are: the best of 0 to 5 on synthetic tracks
 
 
 def kinds(there: Collection[str], alone: str) -> tuple[str, ...]:
@@ -33,7 +34,9 @@ def frame_log_probs(by_kind: Mapping[str, Float[Array, "n k v"]]) -> Float[Array
 
 
 def track_log_probs(by_kind: Mapping[str, Float[np.ndarray, "t*f k v"]], frames: int) -> Float[np.ndarray, "t f k v"]:
-    """Slot log-probabilities of whole tracks, frame by frame: each frame as it is beside the image of all.
+    """Slot log-probabilities of whole tracks, frame by frame: each frame as it is beside its share of the image of all.
+
+    Their sum over the frames has each frame once and the image of all `WORTH` times, all divided by the same number.
 
     Args:
       by_kind: of every frame of every track, f frames per track; `fused`, if present, is the image of all frames with that
@@ -46,7 +49,7 @@ def track_log_probs(by_kind: Mapping[str, Float[np.ndarray, "t*f k v"]], frames:
 
     if OF_ALL not in by_kind:
         return tracks(frame_log_probs(by_kind))
-    return (tracks(by_kind[AS_IT_IS]) + tracks(by_kind[OF_ALL])[:, :1]) / 2
+    return (frames * tracks(by_kind[AS_IT_IS]) + WORTH * tracks(by_kind[OF_ALL])[:, :1]) / (frames + WORTH)
 
 
 def look_log_probs(as_it_is: Float[np.ndarray, "f k v"], generated: Float[np.ndarray, "n k v"]) -> Float[np.ndarray, "f k v"]:

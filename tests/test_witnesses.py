@@ -23,7 +23,8 @@ def test_a_frame_is_seen_as_it_is_and_enlarged():
 def test_in_a_track_the_image_of_all_takes_the_place_of_the_enlarged():
     found = witnesses.track_log_probs(LOOKS, 3)
     assert found.shape == (2, 3, 1, 2)
-    np.testing.assert_array_equal(found[:, :, 0, 0], [[0, 1, 2], [33, 34, 35]])  # fused 0 and 60, of the first frames
+    of_all = np.array([[0.0], [60.0]])  # fused, of the first frames
+    np.testing.assert_allclose(found[:, :, 0, 0], 3 / 5 * np.array([[0, 2, 4], [6, 8, 10]]) + 2 / 5 * of_all)
     without = {kind: LOOKS[kind] for kind in ("bicubic", "sr")}
     np.testing.assert_array_equal(witnesses.track_log_probs(without, 3), witnesses.frame_log_probs(without).reshape(2, 3, 1, 2))
 
@@ -49,7 +50,7 @@ def test_a_track_is_read_from_its_frames_and_the_image_of_all(bundle, tmp_path, 
     small = register(np.stack([frame_array(frames[i], None, (8, 24)) for i in (0, 1, 3)]))
     fused = jax.jit(model.enlarge_track)(bundle.params, images.to_float(small[None]), np.ones((1, 3), bool))
     for i in (0, 1, 3):
-        seen[i] = (seen[i] + np.asarray(read(fused))[0]) / 2
+        seen[i] = (3 * seen[i] + 2 * np.asarray(read(fused))[0]) / 5
     expected = slot_probabilities(seen, model.plate_format.layout_masks(), Calibration())
     reading = reader.read_track(frames)
     np.testing.assert_allclose([p for _, p in reading.slots], expected.max(axis=-1), rtol=1e-3)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
@@ -21,6 +22,7 @@ BATCH_SIZE = 32
 IMAGES = ("lr", "hr", "track")  # keys of an example that hold images
 
 Images = dict[str, Float[np.ndarray, "n h w 3"]]
+Arrays = dict[str, Array]
 Scores = dict[str, dict[str, Float[np.ndarray, " n"]]]  # scores[metric][kind of image], one value per frame
 
 
@@ -30,6 +32,8 @@ class FrameResults(NamedTuple):
     scores: by `metrics.image_scores`.
     slots: slot log-probabilities by kind of image; empty without an OCR.
     greedy, beam: texts of the CTC head by best path and by prefix beam, as class indices padded with -1; by kind of image.
+    of_three: of the image made of three frames of the track, the row's own frame the reference: `psnr` and, with an OCR, `slots`;
+      empty without a fusion.
     text, layout, scenario: ground truth.
     """
 
@@ -37,6 +41,7 @@ class FrameResults(NamedTuple):
     slots: dict[str, Float[np.ndarray, "n k v"]]
     greedy: dict[str, Int[np.ndarray, "n t"]]
     beam: dict[str, Int[np.ndarray, "n k"]]
+    of_three: dict[str, Array]
     text: Int[np.ndarray, "n k"]
     layout: Int[np.ndarray, " n"]
     scenario: Int[np.ndarray, " n"]
@@ -77,14 +82,26 @@ class Evaluator:
 
     def _apply_to_batch(
         self, params: Params, batch: dict[str, UInt8[Array, "b ..."]]
-    ) -> tuple[dict[str, Array], dict[str, dict[str, Array]], dict[str, Array], dict[str, Array], dict[str, Array]]:
+    ) -> tuple[Arrays, dict[str, Arrays], Arrays, Arrays, Arrays, Arrays]:
         lr, hr = images.to_float(batch["lr"]), images.to_float(batch["hr"])
         track = images.to_float(batch["track"]) if "track" in batch else None
         made = self._model.enlargements(params, lr, track)
         by_kind = {"lr": lr, **made, "hr": hr}
         scores = metrics.image_scores(by_kind, self._model.scale)
         logits = metrics.ocr_logits(self._model, params, {**made, "hr": hr})
-        return by_kind, scores, *self._read(logits)
+        of_three = {} if track is None else self._of_three(params, track, hr)
+        return by_kind, scores, *self._read(logits), of_three
+
+    def _of_three(
+        self, params: Params, track: Float[Array, "b f h w 3"], hr: Float[Array, "b rh rw 3"]
+    ) -> dict[str, Float[Array, "b ..."]]:
+        track = track[:, :3]
+        fused = self._model.enlarge_track(params, track, jnp.ones(track.shape[:2], bool))
+        scores = metrics.image_scores({"fused": fused, "hr": hr}, self._model.scale, ("psnr",))
+        of_three = {"psnr": scores["psnr"]["fused"]}
+        if "ocr" in self._model.networks:
+            of_three["slots"] = self._model.log_probs(params, fused)
+        return of_three
 
     def _read(self, logits_by_kind: dict[str, OCRLogits]) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
         masks = self._model.plate_format.layout_masks()

@@ -123,6 +123,8 @@ def report_text(metrics: Mapping[str, Any], *, slots: int, rows: int, other: Com
     """
     parts = ["# Evaluation", _subject(metrics), *_answers_part(metrics), "## All figures", tables.metrics_table(metrics)]
     parts += [IMAGE_DEFINITIONS, "The images by layout:", tables.layouts_table(metrics["images_by_layout"])]
+    if "fused_by_frames" in metrics:
+        parts += ["The image of a track by the number of its frames:", tables.fused_table(metrics["fused_by_frames"])]
     if "char_acc" in metrics:
         parts += [TEXT_DEFINITIONS.format(slots=slots), *_texts_part(metrics), *_tracks_part(metrics), *_confidence_part(metrics)]
     parts += _strangers_part(metrics)

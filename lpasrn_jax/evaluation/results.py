@@ -135,12 +135,15 @@ def _sections(one: Measured, texts: Mapping[str, Sequence[str]]) -> list[str]:
     metrics = one.metrics
     parts = [answers.answers_table(metrics), answers.DEFINITIONS]
     parts += ["### All figures", tables.metrics_table(metrics)]
+    parts += ["### Images by layout", tables.layouts_table(metrics["images_by_layout"])]
     if any("left_out" not in of for of in metrics.get("strangers", {}).values()):
         parts += ["### Readers that nobody trained here", tables.strangers_table(metrics["strangers"])]
     parts += [
         "### By layout and scenario",
         tables.groups_table({**metrics["by_layout"], **metrics["by_scenario"]}),
         "### By number of frames",
+        tables.fused_table(metrics["fused_by_frames"]) if "fused_by_frames" in metrics else "",
+        "Tracks wholly right by the summed log-probabilities of so many frames, each by itself:",
         tables.tracks_table(metrics["track_acc_by_kind"]),
         "### Confidence",
         tables.confidence_table(metrics["confidence"]),

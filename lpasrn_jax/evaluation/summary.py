@@ -57,6 +57,8 @@ def summarize(
     figures: dict[str, Any] = aggregate.means(values)
     figures["intervals"] = aggregate.intervals(values, truth)
     figures["images_by_layout"] = _images_by_layout(results, plate_format.layout_names)
+    if results.of_three:
+        figures["fused_by_frames"] = _fused_by_frames(results, values, plate_format)
     if not read:
         return figures
     kind, masks = main_kind(list(read)), plate_format.layout_masks()
@@ -66,7 +68,8 @@ def summarize(
     }
     figures["decoders"] = _decoders(results, values, plate_format, truth, kind)
     figures["track_acc"] = {name: track_accuracy(results, kind, name, masks) for name in FUSIONS}
-    figures["track_acc_by_kind"] = {k: track_accuracy(results, k, "log_probs", masks) for k in KINDS if k in read}
+    one_per_frame = [k for k in KINDS if k in read and k != witnesses.OF_ALL]
+    figures["track_acc_by_kind"] = {k: track_accuracy(results, k, "log_probs", masks) for k in one_per_frame}
     figures["by_layout"] = _groups(results, values, results.layout, plate_format.layout_names, kind, masks)
     figures["by_scenario"] = _groups(results, values, results.scenario, scenarios, kind, masks)
     figures["calibration"] = calibrated and calibrated._asdict()
@@ -98,6 +101,18 @@ def _images_by_layout(results: FrameResults, names: Sequence[str]) -> dict[str, 
         name: aggregate.means({m: {kind: v[rows] for kind, v in results.scores[m].items()} for m in OF_LAYOUTS})
         for name, rows in members.items()
         if rows.any()
+    }
+
+
+def _fused_by_frames(results: FrameResults, values: Values, plate_format: PlateFormat) -> dict[str, dict[str, float]]:
+    """PSNR of the image made of one, three and all frames; with an OCR, the share of those images that it reads wholly right."""
+    of_three = {"psnr": results.of_three["psnr"]}
+    if "slots" in results.of_three:
+        read = fuse("log_probs", results.of_three["slots"][:, None], plate_format.layout_masks()).classes
+        of_three["word_acc"] = (read == results.text).all(axis=-1)
+    return {
+        metric: {"1": _mean(values[metric]["sr"]), "3": _mean(three), str(FRAMES): _mean(values[metric]["fused"])}
+        for metric, three in of_three.items()
     }
 
 

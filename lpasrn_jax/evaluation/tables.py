@@ -111,6 +111,13 @@ def tracks_table(by_name: Mapping[str, Mapping[str, float]]) -> str:
     return table(["frames", *counts], rows)
 
 
+def fused_table(by_metric: Mapping[str, Mapping[str, float]]) -> str:
+    """The image that the generator makes of a track, by number of frames."""
+    counts = list(by_metric["psnr"])
+    rows = [[METRICS[metric][0], *(METRICS[metric][1].format(of[count]) for count in counts)] for metric, of in by_metric.items()]
+    return table(["one image of so many frames", *counts], rows)
+
+
 def confidence_table(by_frames: Mapping[str, Mapping[str, Any]]) -> str:
     """Accuracy, confidence and calibration of readings, by the number of frames."""
     rows = []

@@ -248,7 +248,7 @@ def test_rows_go_from_the_largest_gain_to_the_smallest():
 def test_without_sr_the_rows_go_by_what_is_read_in_bicubic():
     text = np.zeros((3, 4), int)
     read = np.array([[0, 1, 1, 1], [0, 0, 0, 0], [0, 0, 1, 1]])
-    results = FrameResults({"psnr": {"bicubic": np.array([3.0, 2.0, 1.0])}}, {}, {}, {}, text, text[:, 0], text[:, 0])
+    results = FrameResults({"psnr": {"bicubic": np.array([3.0, 2.0, 1.0])}}, {}, {}, {}, {}, text, text[:, 0], text[:, 0])
     assert report.rows_to_show(results, {"bicubic": read}).tolist() == [1, 2, 0]
 
 
