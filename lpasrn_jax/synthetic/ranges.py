@@ -1,4 +1,4 @@
-"""The ranges of everything that is random in a synthetic track: one place to read them, and one to change them.
+"""The ranges of what matters in a synthetic track and is random: one place to read them, and one to change them.
 
 Photographs of plates lie well inside these ranges, which are wider on purpose: networks that learn from synthetic tracks
 alone meet cameras nobody photographed here. A quantity without a unit is a fraction, of what its comment says.
