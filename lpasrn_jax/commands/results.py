@@ -1,7 +1,8 @@
 """Measure weights and write the page: lpasrn results, or make results
 
 Makes held-out synthetic tracks from a seed, evaluates the bundled weights on them, times them, and writes docs/results.md. With
---weights it takes your own instead, or beside them; with --photographs it reads a folder of labelled photographs of plates too.
+--weights it takes your own instead, or beside them. With --photographs it reads a folder of labelled photographs of plates too; with
+--given, tracks of known plates from elsewhere, which the readers that nobody trained here read as well.
 """
 
 from __future__ import annotations
@@ -29,14 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="of the tracks (%(default)s)")
     parser.add_argument("--to-cards", action="store_true", help="write the main figures into the cards of the weights too")
     parser.add_argument("--photographs", help="a folder of photographs, each filled by an upright plate")
+    parser.add_argument("--given", help="a folder of tracks: SET/TEXT/lr-001.png, ..., and hr.png where there is one")
     parser.add_argument("--labels", help="their CSV file: file,plate_text,plate_layout")
 
 
 def run(flags: argparse.Namespace) -> None:
     from lpasrn_jax import runtime
     from lpasrn_jax.data import lp_tracks
-    from lpasrn_jax.evaluation import results, sensitivity
+    from lpasrn_jax.evaluation import given_tracks, results, sensitivity
     from lpasrn_jax.evaluation.evaluate import evaluate
+    from lpasrn_jax.evaluation.strangers import open_strangers
     from lpasrn_jax.reading.load import load
     from lpasrn_jax.synthetic.photographs import read_labels
     from lpasrn_jax.weights.bundle import add_to_card
@@ -53,6 +56,8 @@ def run(flags: argparse.Namespace) -> None:
     if flags.photographs:
         photographs = read_labels(flags.labels, flags.photographs)
         plates["photographs"] = [sensitivity.Plate(one.read(), None, one.text) for one in photographs]
+    given = given_tracks.read_sets(flags.given, BRAZIL) if flags.given else {}
+    readers, _ = open_strangers() if given else ({}, {})
     measured = []
     for number, weights in enumerate(flags.weights or bundled_names()):
         bundle, reader = load_weights(weights), load(weights)
@@ -61,7 +66,8 @@ def run(flags: argparse.Namespace) -> None:
         folder = workdir / f"{number:02d}_{pathlib.Path(weights).stem}"
         metrics = evaluate(weights, str(root), str(folder), tfds_dir=tfds_dir, with_strangers=True)
         sensitivities = {name: sensitivity.measure(reader, some) for name, some in plates.items()}
-        measured.append(results.Measured(str(weights), bundle, metrics, sensitivities, _speed(reader), reader.device))
+        by_set = {name: given_tracks.measure(reader, of, readers) for name, of in given.items()}
+        measured.append(results.Measured(str(weights), bundle, metrics, sensitivities, by_set, _speed(reader), reader.device))
     texts = {name: [plate.text for plate in some] for name, some in plates.items()}
     page = results.page(measured, texts, tracks=flags.tracks, seed=flags.seed, cores=os.cpu_count() or 1)
     if flags.to_cards:

@@ -23,6 +23,7 @@ class Measured(NamedTuple):
     bundle: the weights.
     metrics: the content of metrics.json.
     sensitivities: by set of plates, the result of `sensitivity.measure`.
+    given: by set of given tracks, the result of `given_tracks.measure`.
     milliseconds: per call, by its name.
     device: on which the times were measured.
     """
@@ -31,6 +32,7 @@ class Measured(NamedTuple):
     bundle: Bundle
     metrics: Mapping[str, Any]
     sensitivities: Mapping[str, Mapping[str, Table]]
+    given: Mapping[str, Mapping[str, Any]]
     milliseconds: Mapping[str, float]
     device: str
 
@@ -91,6 +93,11 @@ def card_results(one: Measured, texts: Mapping[str, Sequence[str]], *, tracks: i
     figures["calibration error"] = {name: round(of["calibration_error"], 4) for name, of in read.items()}
     groups = {**metrics["by_layout"], **metrics["by_scenario"]}
     figures["tracks wholly right by group"] = {name: round(of["track_acc"], 4) for name, of in groups.items()}
+    figures["given tracks, right and readings"] = {
+        f"{name}, {source}": [figure["right"], figure["readings"]]
+        for name, of in one.given.items()
+        for source, figure in of["readings"].items()
+    }
     figures["plates wholly right by LR height"] = {
         f"{len(texts[name])} {name}, {frames}": {
             height: round(float(values.mean()), 3) for height, values in of[f"LR height, {frames}"].items()
@@ -148,9 +155,19 @@ def _sections(one: Measured, texts: Mapping[str, Sequence[str]]) -> list[str]:
         "### Confidence",
         tables.confidence_table(metrics["confidence"]),
     ]
+    for name, of in one.given.items():
+        parts += [f"### Given tracks: {name}", tables.readings_table(of["readings"])]
+        parts += [tables.given_strangers_table(of["strangers"])] if of["strangers"] else []
+        parts += [_missed(of["readings"])]
     for name, of in one.sensitivities.items():
         parts += [f"### Sensitivity: {name}, {len(texts[name])} plates", *_sensitivity(of, texts[name])]
     return parts
+
+
+def _missed(by_source: Mapping[str, Mapping[str, Any]]) -> str:
+    """A sentence for each source that has few enough readings to list the wrong ones: true text, text read."""
+    lists = {name: ", ".join(" ".join(pair) for pair in of["missed"]) for name, of in by_source.items() if name != "one frame"}
+    return " ".join(f"Missed in {name} (true, read): {texts}." for name, texts in lists.items() if texts)
 
 
 def _sensitivity(by_table: Mapping[str, Table], texts: Sequence[str]) -> list[str]:

@@ -118,6 +118,30 @@ def fused_table(by_metric: Mapping[str, Mapping[str, float]]) -> str:
     return table(["one image of so many frames", *counts], rows)
 
 
+def readings_table(by_source: Mapping[str, Mapping[str, Any]]) -> str:
+    """How many readings of given tracks are right, and how sure they are; a row for what was read."""
+    rows = []
+    for name, of in by_source.items():
+        share = with_interval("{:.1%}", of["right"] / of["readings"], of["interval"])
+        gap = "-" if of["gap"] is None else f"{of['gap']:.2f}"
+        rows.append(
+            [name, f"{of['right']} of {of['readings']}", share, f"{of['confidence']:.2f}", gap, f"{of['calibration_error']:.3f}"]
+        )
+    return table(["read", "right", "share", "mean confidence", "gap", "calibration error"], rows)
+
+
+def given_strangers_table(by_stranger: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """What strangers read in the images of given tracks; a row per reader and measure, a column per kind of image."""
+    kinds = list(next(iter(by_stranger.values())))
+    measures = {"plates right": "right", "plates right, look-alikes mapped": "mapped", "characters right": "characters"}
+    rows = [
+        [f"{name}, {measure}", *(f"{of[kind][key]:.1%}" if key == "characters" else str(of[kind][key]) for kind in kinds)]
+        for name, of in by_stranger.items()
+        for measure, key in measures.items()
+    ]
+    return table(["", *(TITLES.get(kind, kind) for kind in kinds)], rows)
+
+
 def confidence_table(by_frames: Mapping[str, Mapping[str, Any]]) -> str:
     """Accuracy, confidence and calibration of readings, by the number of frames."""
     rows = []

@@ -8,6 +8,7 @@ from lpasrn_jax.commands import results
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.weights.bundle import save_bundle
 from lpasrn_jax.weights.load import load_weights
+from tests.given_tracks import write_track
 from tests.random_bundle import part, random_bundle
 
 
@@ -18,11 +19,13 @@ def flags(tmp_path, *arguments):
     return parser.parse_args([*paths, "--tracks", "4", "--seed", "5", *arguments])
 
 
-def test_the_page_has_every_table(tmp_path, monkeypatch, capsys):
+def test_the_page_has_every_table(tmp_path, rng, monkeypatch, capsys):
     monkeypatch.setattr(results, "SENSITIVITY_PLATES", 2)
     monkeypatch.setattr("lpasrn_jax.evaluation.strangers.STRANGERS", {})
     path = str(save_bundle(tmp_path / "mine", random_bundle()))
-    results.run(flags(tmp_path, "--weights", path))
+    write_track(tmp_path / "given/near/ABC1234", rng, frames=2)
+    given = ("--given", str(tmp_path / "given"))
+    results.run(flags(tmp_path, "--weights", path, *given))
     page = (tmp_path / "page.md").read_text()
     for said in ("4 synthetic tracks", "seed 5", "2 plates of the same set"):
         assert said in page
@@ -30,7 +33,8 @@ def test_the_page_has_every_table(tmp_path, monkeypatch, capsys):
     for heading in ("HR, crop margin", "HR, rotation", "HR, exposure gain", "LR height, one frame", "LR height, five frames"):
         assert page.count(f"| {heading} |") == 1
     before = (tmp_path / "mine.safetensors").read_bytes()
-    results.run(flags(tmp_path, "--weights", path, "--to-cards"))
+    assert "### Given tracks: near\n" in page
+    results.run(flags(tmp_path, "--weights", path, *given, "--to-cards"))
     assert (tmp_path / "mine.safetensors").read_bytes() == before
     card = load_weights(path).about["results"]
     psnr, low, high = card["figures"]["psnr over bicubic"]["sr"]
@@ -38,6 +42,8 @@ def test_the_page_has_every_table(tmp_path, monkeypatch, capsys):
     assert f"{psnr:+.2f} dB" in page
     assert {*card["figures"]["tracks wholly right by group"]} == {"Brazilian", "Mercosur", "Scenario-A", "Scenario-B"}
     assert card["figures"]["plates wholly right by LR height"].keys() == {"2 synthetic, one frame", "2 synthetic, five frames"}
+    of_given = card["figures"]["given tracks, right and readings"]
+    assert {name: count for name, (_, count) in of_given.items()} == {"near, HR": 1, "near, one frame": 2, "near, all frames": 1}
     assert f"wrote {tmp_path / 'page.md'}" in capsys.readouterr().out
 
 
