@@ -1,8 +1,8 @@
 """Measure weights and write the page: lpasrn results, or make results
 
 Makes held-out synthetic tracks from a seed, evaluates the bundled weights on them, times them, and writes docs/results.md. With
---weights it takes your own instead, or beside them. With --photographs it reads a folder of labelled photographs of plates too; with
---given, tracks of known plates from elsewhere, which the readers that nobody trained here read as well.
+--weights it takes your own instead, or beside them. With --photographs it reads a folder of labelled photographs of plates too;
+with --given, tracks of known plates from elsewhere, which the readers that nobody trained here read as well.
 """
 
 from __future__ import annotations
