@@ -147,7 +147,7 @@ def run(line):
 
 def outputs(line, here):
     """What the line writes: not there yet, but for a run that it continues, of which it gets a copy."""
-    for option, name in re.findall(r"(--out|-o|--workdir) (\S+)", line):
+    for option, name in re.findall(r"(--out|-o|--fused|--workdir) (\S+)", line):
         written = here / name
         if written.is_symlink():
             source = written.resolve()

@@ -26,7 +26,7 @@ GROUND = {
 }
 ALLOWED = {
     "dcnv4_jax": set(),
-    "plates": {"errors"},
+    "plates": {"errors", "wording"},
     "escape": set(),
     "witnesses": set(),
     "wording": set(),

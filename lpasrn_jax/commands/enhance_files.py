@@ -130,16 +130,16 @@ def _enhance_one(
         return
     for name, image in lr.items():
         sr = reader.enhance(image)
-        _write_png(out / "sr" / f"{name}.png", sr)
+        write_png(out / "sr" / f"{name}.png", sr)
         if compare:
-            _write_png(out / "compare" / f"{name}.png", comparison_picture(image, {"SR": sr}, reader.scale, reading))
+            write_png(out / "compare" / f"{name}.png", comparison_picture(image, {"SR": sr}, reader.scale, reading))
     if _is_fused(reader, lr):
         first, *_ = lr.values()
         fused = reader.enhance_track(lr.values())
-        _write_png(out / "fused" / f"{plate}.png", fused)
+        write_png(out / "fused" / f"{plate}.png", fused)
         if compare:
             made = {"SR": reader.enhance(first), "fused": fused}
-            _write_png(out / "compare" / f"{plate}.png", comparison_picture(first, made, reader.scale, reading))
+            write_png(out / "compare" / f"{plate}.png", comparison_picture(first, made, reader.scale, reading))
 
 
 def _write_evidence(
@@ -148,7 +148,7 @@ def _write_evidence(
     found = reader.evidence(lr.values(), layout=layout)
     first, *_ = lr.values()
     made = ("fused", reader.enhance_track(lr.values())) if _is_fused(reader, lr) else ("SR", reader.enhance(first))
-    _write_png(folder / f"{plate}.png", evidence_picture(found, first, made, reader.scale))
+    write_png(folder / f"{plate}.png", evidence_picture(found, first, made, reader.scale))
     write_atomically(folder / f"{plate}.json", (json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
 
 
@@ -156,7 +156,8 @@ def _is_fused(reader: Reader, images_by_name: Collection[str]) -> bool:
     return reader.fuses and len(images_by_name) > 1
 
 
-def _write_png(path: pathlib.Path, image: UInt8[np.ndarray, "h w 3"]) -> None:
+def write_png(path: pathlib.Path, image: UInt8[np.ndarray, "h w 3"]) -> None:
+    """Writes an image, RGB, whole or not at all."""
     write_atomically(path, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 

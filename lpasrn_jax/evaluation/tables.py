@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lpasrn_jax.evaluation.aggregate import difference, made_kinds
+from lpasrn_jax.wording import counted
 
 TITLES = {"bicubic": "bicubic", "baseline": "bicubic, OCR trained on it", "sr": "SR", "fused": "fused", "hr": "HR"}
 
@@ -194,7 +195,7 @@ def against_table(
     for count, new in metrics.get("track_acc", {}).get("log_probs", {}).items():
         old = other.get("track_acc", {}).get("log_probs", {}).get(count)
         if old is not None:
-            rows.append([f"tracks wholly right, {count} frames", f"{new:.2%}", f"{old:.2%}", f"{new - old:+.2%}"])
+            rows.append([f"tracks wholly right, {counted(int(count), 'frame')}", f"{new:.2%}", f"{old:.2%}", f"{new - old:+.2%}"])
     header = ["", "this", "other", "difference"]
     return table(header, rows) if with_differences else table(header[:-1], [row[:-1] for row in rows])
 

@@ -18,7 +18,7 @@ from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.reading.reading import create_reading
 from lpasrn_jax.weights.bundle import save_bundle
 from lpasrn_jax.weights.load import bundle_path, bundled_names, load_weights
-from tests.random_bundle import random_bundle
+from tests.random_bundle import random_bundle, track_bundle
 from tests.test_imports import TRAINING_PACKAGES
 
 
@@ -133,6 +133,28 @@ def test_a_track_is_read_as_one(weights, tmp_path, rng, capsys):
     assert run("read", "--checkpoint", weights, "--json", folder) == 0
     record = json.loads(capsys.readouterr().out)
     assert (record["source"], record["frames"]) == (str(folder), 3)
+
+
+def test_read_writes_the_fused_image_of_a_track_and_of_nothing_else(plate, tmp_path, rng, capsys):
+    weights = save_bundle(tmp_path / "tracks", track_bundle())
+    frames = [rng.integers(0, 256, (9, 25, 3), np.uint8) for _ in range(3)]
+    (tmp_path / "track_00001").mkdir()
+    for k, frame in enumerate(frames, start=1):
+        Image.fromarray(frame).save(tmp_path / f"track_00001/lr-00{k}.png")
+    read = ("read", "--checkpoint", weights, "--json", "--fused", tmp_path / "out", tmp_path / "track_00001", plate)
+    assert run(*read) == 0
+    of_track, of_plate = map(json.loads, capsys.readouterr().out.splitlines())
+    assert of_track["fused"] == str(tmp_path / "out/track_00001.png")
+    assert "fused" not in of_plate
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["track_00001.png"]
+    np.testing.assert_array_equal(Image.open(of_track["fused"]), lp.load(weights).enhance_track(frames))
+    assert run(*read) == 1
+    assert "track_00001.png exists; remove it, or choose another folder" in capsys.readouterr().err
+
+
+def test_weights_without_a_fusion_write_no_fused_image(weights, plate, tmp_path, capsys):
+    assert run("read", "--checkpoint", weights, "--fused", tmp_path / "out", plate) != 0
+    assert "--fused: these weights have no fusion" in capsys.readouterr().err
 
 
 def test_enhance_without_an_input_says_so(weights, tmp_path, capsys):

@@ -95,14 +95,16 @@ def test_gpu_check_fails_where_a_result_is_wrong_or_no_number(rehearsal, monkeyp
         gpu_check.check_agreement(rehearsal)
 
 
-def test_the_readme_example_runs():
+def test_the_readme_examples_run():
     readme = pathlib.Path(__file__).parents[2] / "kernels/README.md"
-    operator, layer, _ = re.findall(r"```python\n(.*?)```", readme.read_text(), flags=re.DOTALL)
+    operator, linen, nnx, _ = re.findall(r"```python\n(.*?)```", readme.read_text(), flags=re.DOTALL)
     names = {}
-    exec(operator + layer, names)
+    exec(operator + linen, names)
     results = (names["output"], *names["gradients"])
     assert [result.shape for result in results] == [(8, 34, 62, 64), (8, 34, 62, 64), (8, 34, 62, 108)]
     assert all(jax.numpy.std(result) > 0.5 for result in results)
+    assert names.pop("features").shape == names["image"].shape
+    exec(nnx, names)
     assert names["features"].shape == names["image"].shape
 
 
