@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from configs import stage0, stage2
-from lpasrn_jax.data import augment
 from lpasrn_jax.models import PlateModel
 from lpasrn_jax.models.ocr import OCRLogits
 from lpasrn_jax.plates import BRAZIL
