@@ -133,7 +133,7 @@ def test_training_keeps_the_last_whole_checkpoint(disk, tracks_root, tfds_dir, t
 
 
 def test_a_line_that_does_not_fit_is_not_begun(tmp_path, monkeypatch):
-    reading = Reading("ABC1D23", 0.5, "Mercosur", (("A", 0.9),) * 7, ((),) * 7, 1, False)
+    reading = Reading("ABC1D23", 0.5, "Mercosur", (("A", 0.9),) * 7, ((),) * 7, 1, "original", False)
     with ReadingsTable(tmp_path / "readings.csv", 7) as table:
         table.add("one", reading)
         table._file = ShortFile(table._file)

@@ -99,7 +99,7 @@ def project_files() -> list[tuple[str, pathlib.Path]]:
     files = [
         *ROOT.glob("lpasrn_jax/**/*.py"),
         *ROOT.glob("kernels/dcnv4_jax/**/*.py"),
-        *ROOT.glob("configs/*.py"),
+        *ROOT.glob("configs/**/*.py"),
         *ROOT.glob("scripts/*.py"),
     ]
     modules = [(".".join(file.relative_to(ROOT).with_suffix("").parts).removeprefix("kernels."), file) for file in files]

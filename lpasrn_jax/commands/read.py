@@ -3,7 +3,7 @@
 Each input is an image that a plate fills, a folder of such images, or a folder of tracks or a video, whose frames are read
 together. --box or --corners say where the plate is in a photograph or a video. Prints the text, its confidence, and for each
 doubtful character those that it may be too; of an image that shows no plate, why. --json prints one JSON object per line, and
-nothing else on stdout: {"source": ..., "is_plate": true, "text": ..., "confidence": ...}, or {"source": ..., "error": ...}.
+nothing else on stdout: {"input": ..., "is_plate": true, "text": ..., "confidence": ...}, or {"input": ..., "error": ...}.
 --fused writes FOLDER/TRACK.png, one image made of all frames of a track or a video, which JSON names as "fused".
 
 Exit code: 0 if all was read, 1 if some input could not be used, 2 if the command is wrong, 3 if some image shows no plate, or its
@@ -116,13 +116,13 @@ def doubts(reading: Reading) -> list[str]:
 
 
 def _print_json(name: str, reading: Reading, fused: pathlib.Path | None) -> None:
-    _print_line({"source": name, **reading.to_dict(), **({"fused": str(fused)} if fused else {})})
+    _print_line({"input": name, **reading.to_dict(), **({"fused": str(fused)} if fused else {})})
 
 
 def _print_failure(name: str, reason: str, as_json: bool) -> None:
     reason = reason.removeprefix(f"{name}: ")
     if as_json:
-        _print_line({"source": name, "error": reason})
+        _print_line({"input": name, "error": reason})
     print(printable(f"failed: {name}: {reason}"), file=sys.stderr)
 
 

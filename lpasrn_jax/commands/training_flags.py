@@ -172,6 +172,8 @@ def _one_line(argv: Sequence[str]):
     """Inside it, what absl and ml_collections say of an argument becomes a UserError."""
     try:
         yield
+    except SystemExit:  # absl has printed the help that was asked for, and would exit with 1
+        raise SystemExit(0) from None
     except (AttributeError, KeyError) as error:  # an override of a key that isn't there
         hint = " ".join(str(error.args[0]).split())  # the key, or: Did you mean "model" instead of "modl"?
         key, meant = re.search(r"(\w+)\W*$", hint)[1], re.search(r'Did you mean "(\w+)"', hint)

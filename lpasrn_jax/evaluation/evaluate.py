@@ -122,9 +122,12 @@ def _baseline_slots(path: str, bundle: Bundle, reader: pipeline.FramePairReader)
 
 
 def calibration_plates(data: Mapping[str, Any], data_root: str, split: str) -> str:
-    """Whether the plates that the calibration was fitted on, training's validation split, are among those evaluated: `judged` if
-    so, else `other`; `unknown` if the weights don't say where they were, or they are no longer there."""
-    root = data.get("root")
+    """Whether the plates that the calibration was fitted on, those of training's validation, are among those evaluated: `judged`
+    if so, else `other`; `unknown` if the weights don't say where they were, or they are no longer there.
+
+    They are all tracks of `data.val_root` where it is set, else the validation split of `data.root`.
+    """
+    root = data.get("val_root") or data.get("root")
     if not isinstance(root, str) or not pathlib.Path(root).is_dir():
         return "unknown"
     same = pathlib.Path(root).samefile(data_root)

@@ -240,6 +240,14 @@ def test_the_report_says_what_plates_the_calibration_is_of(judged, tracks_root, 
     assert f"at temperature 1.500 and frame correlation 0.500, fitted on plates set apart for it. {sentence}" in text
 
 
+@pytest.mark.parametrize(("root", "val_root", "plates"), [
+    ("other", "same", "judged"), ("same", "other", "other"), ("same", "", "judged"), ("same", None, "unknown"),
+])  # fmt: skip
+def test_the_calibration_of_a_run_with_a_root_for_validation_is_of_that_root(tracks_root, tmp_path, root, val_root, plates):
+    places = {"same": str(tracks_root), "other": str(tmp_path), "": "", None: str(tmp_path / "gone")}
+    assert calibration_plates({"root": places[root], "val_root": places[val_root]}, str(tracks_root), "all") == plates
+
+
 def test_rows_go_from_the_largest_gain_to_the_smallest():
     assert report.rows_by_gain(np.array([0.5, 3.0, -1.0, 2.0, 1.0]), 3).tolist() == [1, 4, 2]
     assert report.rows_by_gain(np.array([0.5, 3.0]), 12).tolist() == [1, 0]
