@@ -5,6 +5,11 @@ one by one, in batches and as tracks. data: what the pipeline delivers beside wh
 benchmark: python scripts/bench.py model --help
 """
 
+from lpasrn_jax.signals import exit_on_signals
+
+if __name__ == "__main__":
+    exit_on_signals()
+
 import argparse
 import pathlib
 import subprocess
