@@ -1,4 +1,4 @@
-"""The miner's sums by hand, and that what is learned about an example goes to that example and decides how often it is sampled."""
+"""The miner's sums by hand, and that what is learned about an example goes to that example and decides its sampling rate."""
 
 import contextlib
 import dataclasses
