@@ -75,8 +75,8 @@ def implementation(request):
         with implementations.interpreter() as run:
             yield request.param, run
         return
-    if not (found := available()[request.param]):
-        pytest.skip(found.reason)
+    if not (availability := available()[request.param]):
+        pytest.skip(availability.reason)
     yield request.param, implementations.compiled(request.param)
 
 

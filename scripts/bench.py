@@ -5,6 +5,11 @@ deform: the implementations of dcnv4_jax beside each other. reading: plates one 
 pipeline delivers beside what a training step eats. What follows goes to the benchmark: python scripts/bench.py model --help
 """
 
+from lpasrn_jax.signals import exit_on_signals
+
+if __name__ == "__main__":
+    exit_on_signals()
+
 import argparse
 import pathlib
 import subprocess

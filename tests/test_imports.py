@@ -49,7 +49,7 @@ ALLOWED = {
     "commands": GROUND | {"data", "synthetic", "models", "losses", "weights", "reading", "evaluation", "training", "lpasrn_jax"},
     "serve": GROUND | {"models", "weights", "reading", "lpasrn_jax"},
     "lpasrn_jax": {"errors", "reading"},
-    "__main__": {"commands"},
+    "__main__": {"commands", "signals"},
     "configs": GROUND | {"configs", "data", "models", "training"},
 }
 ALLOWED["scripts"] = ALLOWED["commands"] | {"commands", "dcnv4_jax", "lpasrn_jax"}

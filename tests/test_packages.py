@@ -162,5 +162,5 @@ def test_cibuildwheel_reads_its_configuration(platform, identifiers):
 def test_the_wheel_brings_the_command_and_its_version(wheels):
     wheel = wheels["lpasrn_jax"]
     (entry_points,) = [file for file in wheel.namelist() if file.endswith("entry_points.txt")]
-    assert "lpasrn = lpasrn_jax.commands.main:main" in wheel.read(entry_points).decode()
+    assert "lpasrn = lpasrn_jax.__main__:main" in wheel.read(entry_points).decode()
     assert f"lpasrn_jax-{lpasrn_jax.__version__}.dist-info/METADATA" in wheel.namelist()
