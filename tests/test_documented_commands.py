@@ -86,7 +86,7 @@ def desk(tmp_path_factory):
     lay_out(desk)
     with contextlib.chdir(desk):
         run(ALL_STAGES)
-    for name in ("quickstart", "1", "1-lcofl"):
+    for name in ("quickstart", "1", "1-lcofl", "2"):
         (desk / "runs" / name).symlink_to("a")
     (desk / "runs/a/tracks").symlink_to(desk / "data/train")
     return desk

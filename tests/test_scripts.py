@@ -17,6 +17,7 @@ from lpasrn_jax.weights.bundle import save_bundle
 from lpasrn_jax.weights.orbax import load_checkpoint
 from tests import small_networks
 from tests.data.damage import write_damaged_set
+from tests.job import free_port
 from tests.random_bundle import random_bundle
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -122,22 +123,31 @@ def test_sigterm_saves_and_exits_with_0(tracks_root, tfds_dir, tmp_path):
     assert load_checkpoint(tmp_path / "run/warmup/last").step >= load_checkpoint(first).step > 0
 
 
-def test_two_processes_train_one_model_and_stop_at_the_same_step(tracks_root, tfds_dir, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    arguments = [*stage_1(tmp_path / "run", tracks_root, tfds_dir), "--config.stage.epochs=100000", "--tensorboard=false"]
-    arguments += [f"--coordinator=localhost:{port}", "--num_processes=2"]
-    job = [subprocess.Popen(command("train", *arguments, f"--process_id={i}"), cwd=ROOT) for i in range(2)]
+def test_two_processes_train_one_model_stop_at_the_same_step_and_one_continues(tracks_root, tfds_dir, tmp_path):
+    arguments = [*stage_1(tmp_path / "run", tracks_root, tfds_dir), "--tensorboard=false"]
+    together = [*arguments, "--config.stage.epochs=100000", f"--coordinator=localhost:{free_port()}", "--num_processes=2"]
+    job = [
+        subprocess.Popen(command("train", *together, f"--process_id={i}"), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for i in range(2)
+    ]
     try:
         wait_for(tmp_path / "run/warmup/best", job[0])
         job[1].send_signal(signal.SIGTERM)
-        assert [process.wait(100) for process in job] == [0, 0]
+        said = [process.communicate(timeout=100)[0] for process in job]
     finally:
         for process in job:
             process.kill()
-    saved = tmp_path / "run/warmup/last/data"
-    assert sorted(file.name for file in saved.glob("process_*")) == ["process_0-of-2.json", "process_1-of-2.json"]
+    assert [process.returncode for process in job] == [0, 0]
+    assert "stopped before its end" in said[0]
+    assert said[1] == ""
+    last = tmp_path / "run/warmup/last"
+    assert sorted(file.name for file in last.glob("data/process_*")) == ["process_0-of-2.json", "process_1-of-2.json"]
+    stopped_at = load_checkpoint(last).step
+    steps_per_epoch = load_checkpoint(last.with_name("best")).step
+    result = run("train", *arguments, f"--config.stage.epochs={stopped_at // steps_per_epoch + 1}")
+    assert result.returncode == 0, result.stderr
+    assert load_checkpoint(last).step == (stopped_at // steps_per_epoch + 1) * steps_per_epoch > stopped_at
+    assert next(last.glob("data/process_*")).name == "process_0-of-1.json"
 
 
 def all_small(root, tfds_dir, workdir):
@@ -193,12 +203,11 @@ def test_the_stages_run_in_turn_and_the_last_one_is_the_best(stopped_run):
         led = best.config["lineage"]
 
 
-def test_a_stage_without_the_one_before_names_the_command_that_comes_first(tracks_root, tfds_dir, tmp_path):
-    result = run("train_progressive", "--stage=1", *all_small(tracks_root, tfds_dir, tmp_path / "run"))
-    assert result.returncode == 2, result.stderr
-    told = result.stderr.splitlines()[-1]  # above it stands what preparing the data had to say
+def test_a_stage_without_the_one_before_names_the_command_that_comes_first_before_it_looks_for_data(tmp_path):
+    result = run("train_progressive", "--stage=1", *all_small("nowhere", tmp_path / "tfds", tmp_path / "run"))
     first = f"python scripts/train.py --config configs/stage0.py --workdir {tmp_path}/run"
-    assert re.fullmatch(f"error: .*/pretrain/best: not found; .* First run `{first}`.*", told)
+    assert_one_line(result, f"/pretrain/best: not found; .* First run `{first}`")
+    assert not (tmp_path / "tfds").exists()
     assert not list(tmp_path.glob("run/*/checkpoints/*"))
 
 

@@ -66,6 +66,8 @@ def evaluate(
         results.slots["baseline"] = _baseline_slots(baseline, bundle, reader)
     read = summary.slot_texts(results, reader.plate_format)
     values = summary.frame_values(results, read, reader.plate_format)
+    by_track = summary.tracks_right_by_frame(results, reader.plate_format.layout_masks())
+    compared_values = {**values, comparison.TRACKS: by_track} if by_track else values
     plates = [reader.plate_format.decode(text) for text in results.text]
     metrics = {
         "checkpoint": str(checkpoint),
@@ -92,8 +94,8 @@ def evaluate(
         (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n")
         (folder / "main.csv").write_text(exports.main_csv(metrics))
         (folder / "main.tex").write_text(exports.main_latex(metrics))
-        comparison.save_frames(folder, values, plates)
-        compared = report.Compared(other.metrics, comparison.paired_intervals(values, plates, other)) if other else None
+        comparison.save_frames(folder, compared_values, plates)
+        compared = report.Compared(other.metrics, comparison.paired_intervals(compared_values, plates, other)) if other else None
         report.write_report(folder, metrics, results, read, rows, evaluator.pictures(reader, rows), reader.plate_format, compared)
     except OSError as error:
         raise UserError(f"--out={out}: cannot be written ({error.strerror}); choose a folder that can") from error

@@ -344,11 +344,20 @@ def test_two_evaluations_of_the_same_images_are_paired(bundle, judged, judge_bun
         assert ours["char_acc/sr"].mean() == pytest.approx(found["char_acc"]["sr"])
         differences = ours["char_acc/sr"] - theirs["char_acc/sr"]
         low, high = bootstrap_interval(differences, ours["plates"].tolist())
+        assert ours["tracks/3"].mean() == pytest.approx(found["track_acc"]["log_probs"]["3"])
+        of_tracks = bootstrap_interval(ours["tracks/3"] - theirs["tracks/3"], ours["plates"].tolist())
     new, old = found["char_acc"]["sr"], judged[0]["char_acc"]["sr"]
     text = (folder / "report.md").read_text()
     assert f"| characters right, SR | {new:.2%} | {old:.2%} | {new - old:+.2%} [{low:+.2%}, {high:+.2%}] |" in text
+    gain = found["track_acc"]["log_probs"]["3"] - judged[0]["track_acc"]["log_probs"]["3"]
+    assert f"| {gain:+.2%} [{of_tracks[0]:+.2%}, {of_tracks[1]:+.2%}] |" in line_of(text, "tracks wholly right, 3 frames")
     psnr = f"{found['psnr']['bicubic']:.2f}"
     assert f"| PSNR, dB, bicubic | {psnr} | {psnr} | +0.00 [+0.00, +0.00] |" in text
+
+
+def line_of(text, title):
+    """The row of a table in Markdown with that title."""
+    return next(line for line in text.split("## Compared")[1].splitlines() if line.startswith(f"| {title} |"))
 
 
 def test_without_the_frames_a_difference_has_no_interval(judged, judge_bundle, bundle, tmp_path):
