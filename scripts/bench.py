@@ -1,8 +1,8 @@
-"""Benchmarks that compare two things in one run: python scripts/bench.py model, deform, reading or data.
+"""Benchmarks that compare two things in one run: python scripts/bench.py model, train, deform, reading or data.
 
-model: the generator's forward pass beside PyTorch's. deform: the implementations of dcnv4_jax beside each other. reading: plates
-one by one, in batches and as tracks. data: what the pipeline delivers beside what a training step eats. What follows goes to the
-benchmark: python scripts/bench.py model --help
+model: the generator's forward pass beside PyTorch's. train: its training step beside PyTorch's, and the step of each stage.
+deform: the implementations of dcnv4_jax beside each other. reading: plates one by one, in batches and as tracks. data: what the
+pipeline delivers beside what a training step eats. What follows goes to the benchmark: python scripts/bench.py model --help
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BENCHMARKS = {
     "model": ["parity.bench_generator"],
+    "train": ["parity.bench_training"],
     "deform": ["dcnv4_jax.bench"],
     "reading": ["lpasrn_jax", "bench"],
     "data": ["lpasrn_jax.commands.bench_data"],
