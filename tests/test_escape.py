@@ -106,6 +106,7 @@ def run_results(folder, patch):
 
 def run_inspect_data(folder, patch):
     patch("lpasrn_jax.commands.inspect_data.inspect_data", lambda *_, **__: None)
+    patch("lpasrn_jax.commands.training_flags.load_config", lambda *_: None)
     patch("lpasrn_jax.runtime.enable_compilation_cache", lambda: None)
     patch("sys.argv", ["inspect_data.py", "--data-root", "a", "--out", f"{folder}/{NAME}"])
     patch("sys.path", [*sys.path])
