@@ -13,6 +13,7 @@ from lpasrn_jax.models import PlateModel
 from lpasrn_jax.training import batches
 from lpasrn_jax.training.loop import train_and_evaluate
 from lpasrn_jax.weights.orbax import load_checkpoint
+from tests.layouts_campaign import LAYOUTS, LIMIT, compare, losses
 
 
 def test_a_checkpoint_of_four_devices_goes_on_on_one_as_it_would_have_on_four(trained, tiny_config, tmp_path, monkeypatch):
@@ -27,6 +28,17 @@ def test_a_checkpoint_of_four_devices_goes_on_on_one_as_it_would_have_on_four(tr
     assert on_one.step == whole.step == 2 * on_four.step > 10
     # Sums over a batch add up in another order, and Adam divides by the root of small squares.
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), on_one.params, whole.params)
+
+
+def test_losses_do_not_depend_on_processes_and_devices(tiny_stage, tmp_path):
+    config = tiny_stage(2)
+    config.stage.after.name = ""  # from random weights
+    config.train.log_every_steps = 1
+    one, *others = (losses(config, tmp_path / name.replace(" ", "-"), layout) for name, layout in LAYOUTS.items())
+    assert {step for _, step in one} >= {1, 2, 3}
+    for other in others:
+        _, absolute, _ = compare(one, other, steps=3)
+        assert absolute <= LIMIT
 
 
 def test_the_pipeline_s_rate_is_of_images_and_its_workers_are_stopped(tiny_config, monkeypatch):
