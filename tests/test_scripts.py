@@ -13,6 +13,8 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 
+from lpasrn_jax.data import lp_tracks
+from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights.bundle import save_bundle
 from lpasrn_jax.weights.orbax import load_checkpoint
 from tests import small_networks
@@ -143,10 +145,12 @@ def test_two_processes_train_one_model_stop_at_the_same_step_and_one_continues(t
     last = tmp_path / "run/warmup/last"
     assert sorted(file.name for file in last.glob("data/process_*")) == ["process_0-of-2.json", "process_1-of-2.json"]
     stopped_at = load_checkpoint(last).step
-    steps_per_epoch = load_checkpoint(last.with_name("best")).step
-    result = run("train", *arguments, f"--config.stage.epochs={stopped_at // steps_per_epoch + 1}")
+    tracks = lp_tracks.prepare(tracks_root, BRAZIL, tfds_dir=tfds_dir, val_split=0.2)
+    steps_per_epoch = len(tracks.train) * 5 // 16
+    epochs = stopped_at // steps_per_epoch + 1
+    result = run("train", *arguments, f"--config.stage.epochs={epochs}")
     assert result.returncode == 0, result.stderr
-    assert load_checkpoint(last).step == (stopped_at // steps_per_epoch + 1) * steps_per_epoch > stopped_at
+    assert load_checkpoint(last).step == epochs * steps_per_epoch > stopped_at
     assert next(last.glob("data/process_*")).name == "process_0-of-1.json"
 
 
