@@ -40,7 +40,7 @@ onnx: .venv-onnx/installed
 # The tests of the ONNX export, which are skipped where jax2onnx is not installed.
 test-onnx: .venv-onnx/installed
 	.venv-onnx/bin/python -m pip install --quiet pytest
-	.venv-onnx/bin/python -m pytest tests/weights/test_onnx_export.py
+	.venv-onnx/bin/python -m pytest tests/weights/test_onnx_export.py tests/weights/test_bench_onnx.py
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
