@@ -7,7 +7,7 @@ export MPLBACKEND
 # What an installation is made of, beside the Python sources, which it reads where they lie; the native library is built by it.
 INSTALLED := pyproject.toml kernels/CMakeLists.txt $(wildcard kernels/native/*)
 
-.PHONY: quickstart results api test lint onnx
+.PHONY: quickstart results api card test lint onnx test-onnx
 
 quickstart: .venv/installed-train $(QUICK)/tracks/.complete
 	$(BIN)/python scripts/train_progressive.py --stage all --preset quick --workdir $(QUICK) \
@@ -25,6 +25,10 @@ results: .venv/installed-train
 api: .venv/installed-test
 	$(BIN)/python docs/api_reference.py docs/api.md
 
+# The table of MODEL_CARD.md, from the cards of the bundled weights.
+card:
+	$(PYTHON) docs/model_card.py
+
 # The environment in which `lpasrn export --out reader.onnx` works.
 onnx: .venv-onnx/installed
 
@@ -32,6 +36,11 @@ onnx: .venv-onnx/installed
 	test -x .venv-onnx/bin/python || $(PYTHON) -m venv .venv-onnx
 	.venv-onnx/bin/python -m pip install --quiet --editable '.[onnx]'
 	touch $@
+
+# The tests of the ONNX export, which are skipped where jax2onnx is not installed.
+test-onnx: .venv-onnx/installed
+	.venv-onnx/bin/python -m pip install --quiet pytest
+	.venv-onnx/bin/python -m pytest tests/weights/test_onnx_export.py tests/weights/test_bench_onnx.py
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile

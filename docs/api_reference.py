@@ -41,8 +41,8 @@ def page() -> str:
         parts.append(f"## {heading}")
         for name in names:
             path = f"{PACKAGES.get(heading, 'lpasrn_jax')}.{name}"
-            found = loader.modules_collection[path]
-            thing = found.final_target if found.is_alias else found
+            member = loader.modules_collection[path]
+            thing = member.final_target if member.is_alias else member
             parts += described(thing, f"### {path}")
             if thing.is_class and heading != "Arguments":
                 parts += public_members(thing)

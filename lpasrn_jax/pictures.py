@@ -15,6 +15,7 @@ LINE = 20  # height of a title or a caption
 ADVANCE = 14  # from one character of a caption to the next
 PAPER, INK, WRONG = (255, 255, 255), (0, 0, 0), (208, 0, 0)
 CELL = 18  # of the confusion picture
+FONT = cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1  # typeface, size, thickness
 BAR = 44  # from one character of a text to the next, above bars
 FAINT, DEEP = (190, 190, 190), (0, 70, 140)  # of the confusion picture and of bars
 
@@ -70,6 +71,14 @@ def slot_bars(rows: Mapping[str, Sequence[float]], text: str) -> UInt8[np.ndarra
     return cv2.copyMakeBorder(np.vstack(parts), GAP, GAP, GAP, GAP, cv2.BORDER_CONSTANT, value=PAPER)
 
 
+def text_line(text: str) -> Picture:
+    """A text on a line of its own, as wide as it needs."""
+    (width, _), _ = cv2.getTextSize(text, *FONT)
+    line = np.full((LINE, 2 * GAP + width, 3), PAPER, np.uint8)
+    _write(line, text, (GAP, 15), INK)
+    return line
+
+
 def stacked(pictures: Sequence[Picture]) -> Picture:
     """Pictures below each other, the narrower ones filled up on the right."""
     width = max(picture.shape[1] for picture in pictures)
@@ -119,7 +128,8 @@ def _caption(text: str, truth: str, width: int, advance: int = ADVANCE) -> Pictu
 
 
 def _write(picture: Picture, text: str, place: tuple[int, int], colour: tuple[int, int, int]) -> None:
-    cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)
+    typeface, size, thickness = FONT
+    cv2.putText(picture, text, place, typeface, size, colour, thickness, cv2.LINE_AA)
 
 
 def _padded(part: Picture) -> Picture:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.wording import counted
 
 DIGITS = "0123456789"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -134,7 +135,7 @@ class PlateFormat:
         lengths = sorted({len(pattern) for _, pattern in self.layouts})
         if len(text) not in lengths:
             expected = " or ".join(map(str, lengths))
-            raise ValueError(f"plate text {text!r} has {len(text)} characters; expected {expected}")
+            raise ValueError(f"plate text {text!r} has {counted(len(text), 'character')}; expected {expected}")
         strange = [c for c in text if c not in self.alphabet]
         if strange:
             raise ValueError(f"plate text {text!r}: character {strange[0]!r} is outside the alphabet {self.alphabet}")

@@ -33,18 +33,18 @@ def frame_log_probs(by_kind: Mapping[str, Float[Array, "n k v"]]) -> Float[Array
     return alone
 
 
-def track_log_probs(by_kind: Mapping[str, Float[np.ndarray, "t*f k v"]], frames: int) -> Float[np.ndarray, "t f k v"]:
+def track_log_probs(by_kind: Mapping[str, Float[np.ndarray, "n k v"]], frames: int) -> Float[np.ndarray, "t f k v"]:
     """Slot log-probabilities of whole tracks, frame by frame: each frame as it is beside its share of the image of all.
 
     Their sum over the frames has each frame once and the image of all `WORTH` times, all divided by the same number.
 
     Args:
-      by_kind: of every frame of every track, f frames per track; `fused`, if present, is the image of all frames with that
+      by_kind: of every frame of every track, n = t f; `fused`, if present, is the image of all frames with that
         frame as its reference; the first of each track is used.
       frames: of a track.
     """
 
-    def tracks(log_probs: Float[np.ndarray, "t*f k v"]) -> Float[np.ndarray, "t f k v"]:
+    def tracks(log_probs: Float[np.ndarray, "n k v"]) -> Float[np.ndarray, "t f k v"]:
         return log_probs.reshape(-1, frames, *log_probs.shape[1:])
 
     if OF_ALL not in by_kind:

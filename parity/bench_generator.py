@@ -19,7 +19,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-HEIGHT, WIDTH = 24, 72
 # The network of the PyTorch original, in both; and this project's default, which no PyTorch program runs without a GPU.
 NETWORKS = {
     "offset-only": {"use_dcnv4": False, "msca_prototype_guidance": False},
@@ -43,10 +42,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=3, help="processes a row; they take turns")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--network", default="DCNv4", help=argparse.SUPPRESS)
+    parser.add_argument("--size", type=int, nargs=2, help=argparse.SUPPRESS)
     flags = parser.parse_args(arguments)
     if flags.worker:
         print(json.dumps(WORKERS[flags.worker](flags)))
         return
+    from lpasrn_jax.models.plate_model import LR_SIZE  # with JAX, of which PyTorch's processes must hold nothing
+
+    arguments = [*arguments, "--size", *map(str, LR_SIZE)]
     results = {row: [] for row in SIDES}
     with tempfile.TemporaryDirectory() as cache:
         for worker, network, cached in SIDES.values():
@@ -55,7 +58,7 @@ def main(arguments: list[str]) -> None:
         for _ in range(flags.rounds):
             for row, (worker, network, cached) in SIDES.items():
                 results[row].append(_run(worker, network, cache if cached else "", arguments))
-    print(f"1 x {HEIGHT} x {WIDTH}, {flags.features} features, {flags.blocks} blocks, {os.cpu_count()} CPU cores\n")
+    print(f"1 x {LR_SIZE[0]} x {LR_SIZE[1]}, {flags.features} features, {flags.blocks} blocks, {os.cpu_count()} CPU cores\n")
     print("| | forward, ms | times PyTorch's speed | first call, s | memory added, MiB | parameters |")
     print("|---|---|---|---|---|---|")
     median = {row: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for row, runs in results.items()}
@@ -96,7 +99,7 @@ def _jax_worker(flags: argparse.Namespace) -> dict[str, float]:
     from lpasrn_jax.models.generator import Generator
 
     generator = Generator(features=flags.features, num_rrdb_blocks=flags.blocks, **NETWORKS[flags.network])
-    image = np.random.default_rng(0).uniform(-1, 1, (1, HEIGHT, WIDTH, 3)).astype(np.float32)
+    image = np.random.default_rng(0).uniform(-1, 1, (1, *flags.size, 3)).astype(np.float32)
     shapes = jax.eval_shape(generator.init, jax.random.key(0), image)
     rng = np.random.default_rng(1)
     variables = jax.tree.map(lambda leaf: jax.device_put(rng.normal(0, 0.02, leaf.shape).astype(np.float32)), shapes)
@@ -113,7 +116,7 @@ def _torch_worker(flags: argparse.Namespace) -> dict[str, float]:
     generator = reference_generator.Generator(
         f=flags.features, blocks=flags.blocks, deformable="offsets", shift=0, msca_scales=(1.0, 0.5, 0.25)
     ).eval()
-    image = torch.rand(1, 3, HEIGHT, WIDTH) * 2 - 1
+    image = torch.rand(1, 3, *flags.size) * 2 - 1
     with torch.inference_mode():
         return _measure(lambda: generator(image), flags.calls, sum(p.numel() for p in generator.parameters()))
 

@@ -59,8 +59,8 @@ class Attention(nn.Module):
         def split(x):
             return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-        found = F.scaled_dot_product_attention(split(self.query(queries)), split(self.key(memory)), split(self.value(memory)))
-        return self.out(found.transpose(1, 2).flatten(2))
+        attended = F.scaled_dot_product_attention(split(self.query(queries)), split(self.key(memory)), split(self.value(memory)))
+        return self.out(attended.transpose(1, 2).flatten(2))
 
 
 class EncoderLayer(nn.Module):

@@ -46,9 +46,9 @@ def test_module_equals_the_official_semantics(options, check):
 
 
 def test_the_readme_moves_an_official_layer_over(tmp_path, monkeypatch):
-    """Its third example, on a checkpoint that holds a layer like the official one among others."""
+    """Its last example, on a checkpoint that holds a layer like the official one among others."""
     readme = pathlib.Path(__file__).parents[1] / "kernels/README.md"
-    example = re.findall(r"```python\n(.*?)```", readme.read_text(), flags=re.DOTALL)[2]
+    example = re.findall(r"```python\n(.*?)```", readme.read_text(), flags=re.DOTALL)[-1]
     reference = compare.randomise(reference_dcnv4.DCNv4(channels=24, group=4), seed=4, offsets=2.0)
     state = {f"levels.0.blocks.0.dcn.{key}": tensor for key, tensor in reference.state_dict().items()}
     torch.save({"model": {**state, "levels.0.blocks.0.norm1.weight": torch.ones(24)}}, tmp_path / "checkpoint.pth")
@@ -75,8 +75,8 @@ def implementation(request):
         with implementations.interpreter() as run:
             yield request.param, run
         return
-    if not (found := available()[request.param]):
-        pytest.skip(found.reason)
+    if not (availability := available()[request.param]):
+        pytest.skip(availability.reason)
     yield request.param, implementations.compiled(request.param)
 
 

@@ -11,6 +11,7 @@ import sys
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # a config imports configs.base
 
 from lpasrn_jax.errors import one_line_errors
+from lpasrn_jax.escape import printable
 from lpasrn_jax.signals import exit_on_signals
 
 CONFIG = pathlib.Path(__file__).resolve().parents[1] / "configs" / "stage1.py"
@@ -47,7 +48,7 @@ def main():
             labelled=not flags.unlabelled,
             progress=lambda tracks, name: tqdm(tracks, desc=name, unit="track", disable=None),
         )
-    print(f"report: {flags.out}/report.md")
+    print(f"report: {printable(flags.out)}/report.md")
 
 
 if __name__ == "__main__":

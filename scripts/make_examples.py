@@ -3,6 +3,12 @@
 All are synthetic: frames of three tracks, and a picture of a car with a plate. The same command makes the same files.
 """
 
+# A signal during the imports that follow ends it with one line.
+from lpasrn_jax.signals import exit_on_signals
+
+if __name__ == "__main__":
+    exit_on_signals()
+
 import argparse
 import pathlib
 

@@ -4,6 +4,8 @@ The command `lpasrn make-tracks`, for those who work in a checkout; --help expla
 """
 
 from lpasrn_jax.commands.main import run_command
+from lpasrn_jax.signals import exit_on_signals
 
 if __name__ == "__main__":
+    exit_on_signals()
     run_command("make-tracks", prog="make_tracks.py")

@@ -1,9 +1,10 @@
-"""What all tests share: four CPU devices, the cache of compiled programs, one small set of synthetic tracks."""
+"""What all tests share: four CPU devices, the cache of compiled programs, one small set of synthetic tracks, a browser."""
 
 import functools
 import importlib
 import os
 import pathlib
+import shutil
 import time
 
 import jax
@@ -23,11 +24,12 @@ COMPILATION_CACHE = {
 for name, value in COMPILATION_CACHE.items():
     jax.config.update(name, value)
     os.environ[name.upper()] = str(value)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 def pytest_addoption(parser):
     parser.addoption("--hostile", type=int, default=12, metavar="COUNT", help="inputs of each kind that tests/hostile tries")
-    parser.addoption("--screenshots", metavar="DIR", help="take the documentation's pictures of the page into this folder")
+    parser.addoption("--screenshots", metavar="DIR", help="take the documentation's pictures into this folder")
     parser.addoption("--shapes", action="store_true", help="check arrays against the shapes in the signatures")
 
 
@@ -97,6 +99,18 @@ def staged(tracks_root, tfds_dir, tmp_path_factory):
     for number in range(5):
         train_and_evaluate(_tiny_stage(tracks_root, tfds_dir, number), str(workdir))
     return workdir
+
+
+@pytest.fixture(scope="session")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; it is in the extra dev")
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the PATH; Debian has it as `apt-get install chromium`")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found)
+        yield browser
+        browser.close()
 
 
 def _generator_alone(tracks_root, tfds_dir):

@@ -1,7 +1,8 @@
 """Trainings that are killed at random moments, again and again: python -m tests.kill_campaign --kills 40
 
 Each stage is trained once without a kill and once with its share of them, half at any moment and half just when a checkpoint is
-being saved. After each kill every link must lead to a whole checkpoint, each start must succeed, and the end must be bit-equal.
+being saved. With `--processes 2` a kill hits one process of the job or all. After each kill every link must lead to a whole
+checkpoint, each start must succeed, and the end must be bit-equal.
 """
 
 from __future__ import annotations
@@ -9,11 +10,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import multiprocessing
 import os
 import pathlib
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ from lpasrn_jax.models import PlateModel
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
 from lpasrn_jax.weights.orbax import load_checkpoint
 from tests.conftest import _tiny_stage
+from tests.job import Job
 
 STAGES = (1, 2, 4)
 ITEMS = ("params", "ema", "optimizer", "miner")
@@ -44,66 +44,49 @@ class Outcome:
     different: list[str] = dataclasses.field(default_factory=list)
 
 
-def kill_stage(config: ml_collections.ConfigDict, folder: pathlib.Path, kills: int, rng: random.Random) -> Outcome:
+def kill_stage(
+    config: ml_collections.ConfigDict, folder: pathlib.Path, kills: int, rng: random.Random, processes: int
+) -> Outcome:
     """Trains a stage in `folder`/whole and, with so many kills, in `folder`/killed.
 
     Args:
       config: of a stage that needs no other, such as with `init_from`.
+      processes: of the job; one of them is killed, or all, with even chances.
     """
     outcome, killed, stage = Outcome(), folder / "killed", config.stage.name
     begun = time.monotonic()
-    outcome.failed_starts += _run(config, folder / "whole").finish()
+    outcome.failed_starts += Job(config, folder / "whole", processes=processes).finish()
     duration = time.monotonic() - begun
     while outcome.kills < kills:
-        training = _run(config, killed)
+        job = Job(config, killed, processes=processes)
         if rng.random() < 0.5:
-            training.wait_for_change(killed / stage / "checkpoints", rng.uniform(0, duration))
+            _wait_for_change(job, killed / stage / "checkpoints", rng.uniform(0, duration))
             time.sleep(rng.uniform(0, 0.05))
         else:
-            training.process.join(rng.uniform(0, duration))
-        if training.process.is_alive():
-            os.kill(training.process.pid, signal.SIGKILL)
+            deadline = time.monotonic() + rng.uniform(0, duration)
+            while job.is_alive() and time.monotonic() < deadline:
+                time.sleep(0.001)
+        if job.is_alive():
+            everyone = [*range(processes)]
+            job.kill(everyone if rng.random() < 0.5 else [rng.choice(everyone)])
             outcome.kills += 1
-            training.process.join()
-        elif training.process.exitcode:
-            outcome.failed_starts += 1
+        else:
+            outcome.failed_starts += job.finish()
         outcome.dead_links += _dead_links(killed, stage)
         if _finished(killed / stage):  # begin anew
             outcome.different += _differences(folder, stage)
             killed.rename(folder / f"killed-{outcome.kills}")
-    outcome.failed_starts += _run(config, killed).finish()
+    outcome.failed_starts += Job(config, killed, processes=processes).finish()
     outcome.dead_links += _dead_links(killed, stage)
     outcome.different += _differences(folder, stage)
     return outcome
 
 
-class _run:
-    """A process that trains; forked from one that has done the imports."""
-
-    def __init__(self, config: ml_collections.ConfigDict, workdir: pathlib.Path):
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["lpasrn_jax.training.loop"])
-        self.process = context.Process(target=_train, args=(config.to_dict(), str(workdir)))
-        self.process.start()
-
-    def finish(self) -> int:
-        """1 if it fails."""
-        self.process.join()
-        return int(self.process.exitcode != 0)
-
-    def wait_for_change(self, folder: pathlib.Path, timeout: float) -> None:
-        """Until something is added to a folder or removed from it."""
-        before, deadline = _names(folder), time.monotonic() + timeout
-        while self.process.is_alive() and time.monotonic() < deadline and _names(folder) == before:
-            time.sleep(0.001)
-
-
-def _train(config: dict, workdir: str) -> None:
-    from lpasrn_jax.training.loop import train_and_evaluate
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os.dup2(1, 2)
-    train_and_evaluate(ml_collections.ConfigDict(config), workdir)
+def _wait_for_change(job: Job, folder: pathlib.Path, timeout: float) -> None:
+    """Until something is added to a folder or removed from it, or the job has ended."""
+    before, deadline = _names(folder), time.monotonic() + timeout
+    while job.is_alive() and time.monotonic() < deadline and _names(folder) == before:
+        time.sleep(0.001)
 
 
 def _names(folder: pathlib.Path) -> set[str]:
@@ -166,6 +149,7 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=40, help="over all stages (%(default)s)")
+    parser.add_argument("--processes", type=int, default=1, help="of each training (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the moments (%(default)s)")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no further stage after so many")
     flags = parser.parse_args()
@@ -179,7 +163,7 @@ def main() -> None:
             folder = pathlib.Path(root) / f"stage{stage}"
             folder.mkdir()
             kills = flags.kills * (i + 1) // len(STAGES) - flags.kills * i // len(STAGES)
-            outcome = kill_stage(stage_config(tracks, folder, stage), folder, kills, rng)
+            outcome = kill_stage(stage_config(tracks, folder, stage), folder, kills, rng, flags.processes)
             print(f"stage {stage}: {outcome}", flush=True)
             clean = clean and not (outcome.failed_starts or outcome.dead_links or outcome.different)
     sys.exit(0 if clean else 1)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from lpasrn_jax.commands.main import COMMANDS
+from lpasrn_jax.weights.load import bundled_names
 from tests.documented import PAGES, ROOT, block_lines, inline_code
 
 NAMES = {"convert_torch": "convert", "make_tracks": "make-tracks"}  # scripts that are called otherwise as a command
@@ -73,3 +74,13 @@ def test_the_api_reference_is_what_the_docstrings_say():
     from docs import api_reference
 
     assert (ROOT / "docs/api.md").read_text() == api_reference.page(), "write it anew with `make api`"
+
+
+def test_the_model_card_has_the_figures_of_the_bundled_weights():
+    from docs import model_card
+
+    assert model_card.PAGE.read_text() == model_card.page(), "write it anew with `make card`"
+    assert model_card.results().keys() == {*bundled_names()}
+    for result in model_card.results().values():
+        fused = result["figures"]["psnr over bicubic"]["fused"]
+        assert "{:+.2f} [{:+.2f}, {:+.2f}]".format(*fused) in model_card.PAGE.read_text()

@@ -7,6 +7,7 @@ lists what ran, and what did not.
 import contextlib
 import functools
 import json
+import os
 import re
 import runpy
 import shlex
@@ -36,6 +37,7 @@ PARSED = {  # how a line begins, and why it is not run here
     "LD_PRELOAD=": "tests the library that the lines before it build",
     "python -m dcnv4_jax.gpu_check": "needs a GPU; tests/dcnv4/test_commands.py rehearses it",
     "python -m dcnv4_jax.tune": "needs a GPU; tests/dcnv4/test_commands.py says what happens without one",
+    "python scripts/bench.py train": "times many processes, too; parity/test_bench_training.py runs it at a tiny size",
     "python scripts/bench.py model": "times many processes, PyTorch's among them, for minutes",
     "python scripts/train.py --config configs/stage2.py --workdir /shared": "needs a cluster; test_scripts.py: two processes",
     "python scripts/evaluate.py --checkpoint checkpoints/lp_asrn/best.pth": "is the PyTorch version's",
@@ -86,7 +88,7 @@ def desk(tmp_path_factory):
     lay_out(desk)
     with contextlib.chdir(desk):
         run(ALL_STAGES)
-    for name in ("quickstart", "1", "1-lcofl"):
+    for name in ("quickstart", "1", "1-lcofl", "2"):
         (desk / "runs" / name).symlink_to("a")
     (desk / "runs/a/tracks").symlink_to(desk / "data/train")
     return desk
@@ -124,9 +126,9 @@ def process_of(argv):
                 signal.signal(number, handler)
 
 
-def run(line):
-    """The line in this process, where everything has been imported already."""
-    added = [flag for part, more in SMALLER.items() if part in line for flag in more]
+def run(line, *more):
+    """The line in this process, where everything has been imported already, with the flags that make it smaller, and `more`."""
+    added = [flag for part, smaller in SMALLER.items() if part in line for flag in smaller] + [*more]
     program, *words = [*shlex.split(line), *added]
     as_main = {"run_name": "__main__"}
     if program == "lpasrn":
@@ -147,7 +149,7 @@ def run(line):
 
 def outputs(line, here):
     """What the line writes: not there yet, but for a run that it continues, of which it gets a copy."""
-    for option, name in re.findall(r"(--out|-o|--workdir) (\S+)", line):
+    for option, name in re.findall(r"(--out|-o|--fused|--workdir) (\S+)", line):
         written = here / name
         if written.is_symlink():
             source = written.resolve()
@@ -167,6 +169,26 @@ def test_a_command_runs(line, here):
     written = [*outputs(line, here)]
     run(line)
     assert all(path.exists() for path in written)
+
+
+def quickstart_lines():
+    """The scripts that `make quickstart` runs, with their flags."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    dry = ["make", "--dry-run", "--always-make", "quickstart"]
+    printed = subprocess.run(dry, cwd=documented.ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    return [line.strip() for line in printed.replace("\\\n", " ").splitlines() if " scripts/" in line]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_the_scripts_of_make_quickstart_run(tmp_path, monkeypatch):
+    lines = quickstart_lines()
+    assert [re.search(r"scripts/(\w+)", line)[1] for line in lines] == ["make_tracks", "train_progressive", "evaluate"]
+    for name in ("configs", "scripts"):
+        (tmp_path / name).symlink_to(documented.ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        run(line, *(["--tracks=12"] if "make_tracks" in line else []))
+    assert {"report.md", "metrics.json"} <= {path.name for path in (tmp_path / "runs/quickstart").iterdir()}
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -26,7 +26,7 @@ GROUND = {
 }
 ALLOWED = {
     "dcnv4_jax": set(),
-    "plates": {"errors"},
+    "plates": {"errors", "wording"},
     "escape": set(),
     "witnesses": set(),
     "wording": set(),
@@ -49,7 +49,7 @@ ALLOWED = {
     "commands": GROUND | {"data", "synthetic", "models", "losses", "weights", "reading", "evaluation", "training", "lpasrn_jax"},
     "serve": GROUND | {"models", "weights", "reading", "lpasrn_jax"},
     "lpasrn_jax": {"errors", "reading"},
-    "__main__": {"commands"},
+    "__main__": {"commands", "signals"},
     "configs": GROUND | {"configs", "data", "models", "training"},
 }
 ALLOWED["scripts"] = ALLOWED["commands"] | {"commands", "dcnv4_jax", "lpasrn_jax"}
@@ -99,7 +99,7 @@ def project_files() -> list[tuple[str, pathlib.Path]]:
     files = [
         *ROOT.glob("lpasrn_jax/**/*.py"),
         *ROOT.glob("kernels/dcnv4_jax/**/*.py"),
-        *ROOT.glob("configs/*.py"),
+        *ROOT.glob("configs/**/*.py"),
         *ROOT.glob("scripts/*.py"),
     ]
     modules = [(".".join(file.relative_to(ROOT).with_suffix("").parts).removeprefix("kernels."), file) for file in files]

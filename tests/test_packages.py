@@ -1,11 +1,16 @@
 """The two packages of this repository: what they hold, that they share no file, and that each works without the other."""
 
 import filecmp
+import os
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
+import venv
 import zipfile
 
 import pytest
@@ -24,12 +29,12 @@ sys.path = sys.argv[1:] + [path for path in sys.path if path not in {[str(ROOT),
 """
 
 
-def build(project: pathlib.Path, what: str, folder: pathlib.Path) -> pathlib.Path:
-    """Builds a "wheel" or an "sdist", the wheel without its native library, which takes a minute."""
-    script = (
-        f"import scikit_build_core.build as backend; print(backend.build_{what}({str(folder)!r}, {{'wheel.cmake': 'false'}}))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True)
+def build(project: pathlib.Path, what: str, folder: pathlib.Path, cmake: bool = False) -> pathlib.Path:
+    """Builds a "wheel" or an "sdist", always without the native library, which takes a minute."""
+    settings = {"wheel.cmake": str(cmake).lower()}
+    script = f"import scikit_build_core.build as backend; print(backend.build_{what}({str(folder)!r}, {settings}))"
+    environment = {**os.environ, "CXX": "no-such-compiler"}
+    done = subprocess.run([sys.executable, "-c", script], cwd=project, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder / done.stdout.split()[-1]
 
@@ -61,6 +66,7 @@ def test_no_file_belongs_to_both(wheels):
     for name, wheel in wheels.items():
         assert {file.split("/")[0] for file in wheel.namelist()} == {name, f"{name}-0.1.0.dist-info"}
         assert not any(file.endswith(".so") for file in wheel.namelist())  # that of the checkout
+        assert not any("results/" in file for file in wheel.namelist())
 
 
 READ = "import lpasrn_jax.models.deform, dcnv4_jax; print(dcnv4_jax.__file__)"
@@ -96,10 +102,40 @@ def test_the_licence_is_in_wheel_and_sdist(name, wheels, tmp_path):
         assert sdist.extractfile(f"{name}-0.1.0/LICENSE").read() == text
         assert any(file.endswith("native/kernels.cc") for file in sdist.getnames())
         assert not any(file.endswith(".so") for file in sdist.getnames())
+        assert not any("kernels/results/" in file or f"{name}-0.1.0/results/" in file for file in sdist.getnames())
 
 
-def test_types_are_declared(wheels):
-    assert "dcnv4_jax/py.typed" in wheels["dcnv4_jax"].namelist()
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="CMake is not installed")
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_wheel_is_of_a_platform_and_of_any_python(name, tmp_path):
+    _, _, python, abi, platform = build(PROJECTS[name], "wheel", tmp_path, cmake=True).stem.split("-")
+    assert (python, abi) == ("py3", "none")
+    assert platform.split("_")[0] == re.split(r"[-_.]", sysconfig.get_platform())[0]
+
+
+TYPED = """
+from dcnv4_jax import available, deform_conv
+reveal_type(available())
+deform_conv(None, None, groups="four")
+"""
+
+
+def test_mypy_sees_the_types_of_an_installed_package(wheels, tmp_path):
+    venv.create(tmp_path / "venv", with_pip=False)
+    (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    wheels["dcnv4_jax"].extractall(packages)
+    (tmp_path / "typed.py").write_text(TYPED)
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--no-incremental",
+        f"--python-executable={tmp_path / 'venv/bin/python'}",
+        "typed.py",
+    ]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    assert "dict[str, dcnv4_jax.api.Availability]" in said.replace("builtins.", "")
+    assert 'Argument "groups" to "deform_conv" has incompatible type "str"; expected "int"' in said
 
 
 def test_what_lpasrn_jax_carries_finds_its_dependencies():
@@ -126,5 +162,5 @@ def test_cibuildwheel_reads_its_configuration(platform, identifiers):
 def test_the_wheel_brings_the_command_and_its_version(wheels):
     wheel = wheels["lpasrn_jax"]
     (entry_points,) = [file for file in wheel.namelist() if file.endswith("entry_points.txt")]
-    assert "lpasrn = lpasrn_jax.commands.main:main" in wheel.read(entry_points).decode()
+    assert "lpasrn = lpasrn_jax.__main__:main" in wheel.read(entry_points).decode()
     assert f"lpasrn_jax-{lpasrn_jax.__version__}.dist-info/METADATA" in wheel.namelist()

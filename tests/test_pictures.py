@@ -15,6 +15,7 @@ from lpasrn_jax.pictures import (
     image_grid,
     slot_bars,
     stacked,
+    text_line,
 )
 
 
@@ -74,6 +75,15 @@ def test_a_column_without_captions_has_paper_below_its_images():
     grid = image_grid(columns, magnify=1, captions={"SR": ["ABCD"]})
     left, right = grid[-LINE - GAP :, : GAP + 60], grid[-LINE - GAP :, 2 * GAP + 60 :]
     assert (left.min(), right.min() < 100) == (255, True)
+
+
+def test_a_line_of_text_is_as_wide_as_the_text():
+    short, long = text_line("plate: ABC1D23"), text_line("plate, original+fused, 5 images: ABC1D23 97.3%")
+    assert short.shape[0] == long.shape[0] == LINE
+    for line in (short, long):
+        inked = np.flatnonzero(line.min(axis=(0, 2)) < 100)
+        assert inked[0] >= GAP // 2
+        assert line.shape[1] - 3 * GAP <= inked[-1] < line.shape[1] - 1
 
 
 def test_confusions_are_red_right_readings_blue_and_the_unseen_white():

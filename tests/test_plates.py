@@ -98,7 +98,7 @@ def test_a_text_fits_a_layout_of_its_length_with_slots_of_any_kind(text, layout,
 
 
 def test_the_lengths_that_a_text_may_have_are_named():
-    with pytest.raises(ValueError, match="'A' has 1 characters; expected 2 or 3"):
+    with pytest.raises(ValueError, match="'A' has 1 character; expected 2 or 3"):
         SEVERAL.encode("A")
 
 

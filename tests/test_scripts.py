@@ -13,10 +13,13 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 
+from lpasrn_jax.data import lp_tracks
+from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights.bundle import save_bundle
 from lpasrn_jax.weights.orbax import load_checkpoint
 from tests import small_networks
 from tests.data.damage import write_damaged_set
+from tests.job import free_port
 from tests.random_bundle import random_bundle
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -122,22 +125,33 @@ def test_sigterm_saves_and_exits_with_0(tracks_root, tfds_dir, tmp_path):
     assert load_checkpoint(tmp_path / "run/warmup/last").step >= load_checkpoint(first).step > 0
 
 
-def test_two_processes_train_one_model_and_stop_at_the_same_step(tracks_root, tfds_dir, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    arguments = [*stage_1(tmp_path / "run", tracks_root, tfds_dir), "--config.stage.epochs=100000", "--tensorboard=false"]
-    arguments += [f"--coordinator=localhost:{port}", "--num_processes=2"]
-    job = [subprocess.Popen(command("train", *arguments, f"--process_id={i}"), cwd=ROOT) for i in range(2)]
+def test_two_processes_train_one_model_stop_at_the_same_step_and_one_continues(tracks_root, tfds_dir, tmp_path):
+    arguments = [*stage_1(tmp_path / "run", tracks_root, tfds_dir), "--tensorboard=false"]
+    together = [*arguments, "--config.stage.epochs=100000", f"--coordinator=localhost:{free_port()}", "--num_processes=2"]
+    job = [
+        subprocess.Popen(command("train", *together, f"--process_id={i}"), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for i in range(2)
+    ]
     try:
         wait_for(tmp_path / "run/warmup/best", job[0])
         job[1].send_signal(signal.SIGTERM)
-        assert [process.wait(100) for process in job] == [0, 0]
+        said = [process.communicate(timeout=100)[0] for process in job]
     finally:
         for process in job:
             process.kill()
-    saved = tmp_path / "run/warmup/last/data"
-    assert sorted(file.name for file in saved.glob("process_*")) == ["process_0-of-2.json", "process_1-of-2.json"]
+    assert [process.returncode for process in job] == [0, 0]
+    assert "stopped before its end" in said[0]
+    assert said[1] == ""
+    last = tmp_path / "run/warmup/last"
+    assert sorted(file.name for file in last.glob("data/process_*")) == ["process_0-of-2.json", "process_1-of-2.json"]
+    stopped_at = load_checkpoint(last).step
+    tracks = lp_tracks.prepare(tracks_root, BRAZIL, tfds_dir=tfds_dir, val_split=0.2)
+    steps_per_epoch = len(tracks.train) * 5 // 16
+    epochs = stopped_at // steps_per_epoch + 1
+    result = run("train", *arguments, f"--config.stage.epochs={epochs}")
+    assert result.returncode == 0, result.stderr
+    assert load_checkpoint(last).step == epochs * steps_per_epoch > stopped_at
+    assert next(last.glob("data/process_*")).name == "process_0-of-1.json"
 
 
 def all_small(root, tfds_dir, workdir):
@@ -193,12 +207,11 @@ def test_the_stages_run_in_turn_and_the_last_one_is_the_best(stopped_run):
         led = best.config["lineage"]
 
 
-def test_a_stage_without_the_one_before_names_the_command_that_comes_first(tracks_root, tfds_dir, tmp_path):
-    result = run("train_progressive", "--stage=1", *all_small(tracks_root, tfds_dir, tmp_path / "run"))
-    assert result.returncode == 2, result.stderr
-    told = result.stderr.splitlines()[-1]  # above it stands what preparing the data had to say
+def test_a_stage_without_the_one_before_names_the_command_that_comes_first_before_it_looks_for_data(tmp_path):
+    result = run("train_progressive", "--stage=1", *all_small("nowhere", tmp_path / "tfds", tmp_path / "run"))
     first = f"python scripts/train.py --config configs/stage0.py --workdir {tmp_path}/run"
-    assert re.fullmatch(f"error: .*/pretrain/best: not found; .* First run `{first}`.*", told)
+    assert_one_line(result, f"/pretrain/best: not found; .* First run `{first}`")
+    assert not (tmp_path / "tfds").exists()
     assert not list(tmp_path.glob("run/*/checkpoints/*"))
 
 
@@ -276,9 +289,26 @@ def test_enhance_without_the_gpu_that_was_asked_for(lite, tmp_path):
     assert_one_line(result, "device: 'tpu' asked for, but JAX finds only")
 
 
-def test_every_script_explains_itself():
-    for script in sorted(ROOT.glob("scripts/*.py")):
-        result = run(script.stem, "--help", env={**os.environ, "COLUMNS": "120"})
-        assert script.stem in result.stdout, script
-        if script.stem.startswith("train"):
-            assert "--workdir" in result.stdout, script
+EXPLAINED = {  # what each script's help says beside its usage line, with an example of its use
+    "bench": ["the generator's forward pass beside PyTorch's", "python scripts/bench.py model --help"],
+    "convert_torch": ["a .pth or .safetensors file", "convert best.pth weights/original"],
+    "enhance": ["readings.csv", "overwrite files in --out", "enhance plate.jpg -o out"],
+    "evaluate": ["Writes metrics.json", "--baseline", "evaluate --checkpoint runs/a/best --data-root data/val"],
+    "export": ["--calibrate-on", "jax.export.deserialize", "export --checkpoint runs/a/best --out plates.safetensors"],
+    "inspect_data": ["of each contact sheet (12)", "inspect_data.py --data-root data/train --out inspected"],
+    "make_examples": ["the folder to write into", "python scripts/make_examples.py"],
+    "make_tracks": ["number of tracks", "--from-images DIR --labels labels.csv", "make-tracks --out data/train --tracks 2000"],
+    "train": ["--keys", "--workdir", "must be given", "scripts/train.py --config configs/stage1.py --workdir runs/a"],
+    "train_progressive": ["--keys", "--preset", "must be given", "scripts/train_progressive.py --stage all"],
+}
+
+
+def test_there_are_words_for_every_script():
+    assert EXPLAINED.keys() == {script.stem for script in ROOT.glob("scripts/*.py")}
+
+
+@pytest.mark.parametrize("script", EXPLAINED)
+def test_every_script_explains_itself(script):
+    result = run(script, "--help", env={**os.environ, "COLUMNS": "120"})
+    assert (result.returncode, result.stderr) == (0, "")
+    assert [words for words in EXPLAINED[script] if words not in result.stdout] == []

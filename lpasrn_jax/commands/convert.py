@@ -21,7 +21,7 @@ def run(flags: argparse.Namespace) -> None:
 
     bundle = convert(flags.source, flags.destination, flags.msca_scales)
     for key, value in bundle.config["model"].items() if "generator" in bundle.params else ():
-        print(f"{key:28}{value}")
+        print(printable(f"{key:28}{value}"))
     for key in bundle.about["unused"]:
         print(printable(f"unused: {key}"))
-    print(f"wrote {flags.destination}")
+    print(f"wrote {printable(flags.destination)}")

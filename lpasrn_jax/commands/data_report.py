@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from lpasrn_jax.data.statistics import KINDS, METRICS, Measurements
 from lpasrn_jax.evaluation.tables import table
+from lpasrn_jax.wording import counted
 
 COLOURS = ("#00468c", "#e07b00")  # of the first set and of the one that it is compared with
 BINS = 30
@@ -168,7 +169,7 @@ def _plot_characters(axis: Axes, sets: Mapping[str, Mapping[str, Any]]) -> None:
         total = max(1, sum(one["characters"].values()))
         shares = [100 * one["characters"].get(character, 0) / total for character in characters]
         places = np.arange(len(characters)) + (i - (len(sets) - 1) / 2) * width
-        axis.bar(places, shares, width, color=COLOURS[i], label=f"{label}: {one['tracks']} tracks")
+        axis.bar(places, shares, width, color=COLOURS[i], label=f"{label}: {counted(one['tracks'], 'track')}")
     axis.set_xticks(range(len(characters)), characters)
     axis.margins(x=0.01)
     axis.set_title("characters of the plates, % of all", fontsize=9, loc="left")

@@ -12,17 +12,18 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from lpasrn_jax.commands.enhanced_pictures import comparison_picture, evidence_picture
+from lpasrn_jax.commands.enhanced_pictures import compared_images, comparison_picture, evidence_picture
 from lpasrn_jax.commands.readings_table import ReadingsTable
 from lpasrn_jax.commands.sources import Source, Sources, source_image
 from lpasrn_jax.errors import UserError, full_disk
 from lpasrn_jax.escape import printable, storable
 from lpasrn_jax.reading.reader import Reader
-from lpasrn_jax.reading.reading import Reading
+from lpasrn_jax.reading.reading import FUSED, ORIGINAL, SR, Reading
 from lpasrn_jax.reading.region import Region
 from lpasrn_jax.weights.bundle import write_atomically
 
 READINGS_JSON, READINGS_CSV, SUBMISSION = "readings.json", "readings.csv", "submission.txt"
+READ_IN = {"bicubic": ORIGINAL, "SR": SR, "fused": FUSED}  # source of the reading of each image of a comparing picture
 
 
 class Enhanced(NamedTuple):
@@ -30,6 +31,13 @@ class Enhanced(NamedTuple):
 
     readings: dict[str, Reading]
     failed: list[tuple[str, str]]
+
+
+class _Compared(NamedTuple):
+    """What comparing pictures of a plate need beside its images: its reading, if it was read, and its layout, if it is known."""
+
+    plate: Reading | None
+    layout: str | None
 
 
 def enhance_files(
@@ -48,7 +56,8 @@ def enhance_files(
     """Write SR images and readings of all sources below a folder; one that fails is noted, and the others go on.
 
     `sr/NAME.png` are the SR images and `fused/TRACK.png` the one image of each track; `compare/NAME.png` and `compare/TRACK.png`
-    the same beside LR and bicubic of the frame, or of the first, with what was read. `evidence/NAME.png` of a plate and
+    the same beside LR and bicubic of the frame, or of the first: under each image stands what the OCR reads in that image, and
+    below them the reading of the plate from all its images. `evidence/NAME.png` of a plate and
     `evidence/NAME.json` say what its reading rests on, see `Evidence`. `readings.csv` and `readings.json` hold what
     was read, `submission.txt` a line `track_00001,ABC1234;0.9876` per track. Each file is there whole or not at all, but for
     `readings.csv`, to which each plate's line is added when it has been read.
@@ -74,7 +83,7 @@ def enhance_files(
         raise UserError("--evidence: asks for weights with a generator and an OCR, to compare what each adds")
     if not force:
         _refuse_to_overwrite(reader, out, sources, compare, evidence)
-    found = Enhanced({}, list(sources.left_out))
+    enhanced = Enhanced({}, list(sources.left_out))
     with _cannot_be_written(out), contextlib.ExitStack() as opened:
         table = opened.enter_context(ReadingsTable(out / READINGS_CSV, reader.plate_format.length)) if reader.reads else None
         try:
@@ -83,20 +92,21 @@ def enhance_files(
                     lr = _lr_images(reader, source, region)
                     if table:
                         reading = reader.read_track(lr.values(), layout=layout, fusion=fusion)
-                        found.readings[source.name] = reading
+                        enhanced.readings[source.name] = reading
                         table.add(source.name, reading)
-                    _enhance_one(reader, source.name, lr, out, compare, found.readings.get(source.name))
+                    shown = _Compared(enhanced.readings.get(source.name), layout) if compare else None
+                    _enhance_one(reader, source.name, lr, out, shown)
                     if evidence:
                         _write_evidence(out / "evidence", source.name, reader, lr, layout)
                 except UserError as error:
-                    found.failed.append((source.name, str(error)))
+                    enhanced.failed.append((source.name, str(error)))
                 except OSError as error:
                     if full_disk(error):
                         raise
-                    found.failed.append((source.name, f"cannot be written: {error.strerror}"))
+                    enhanced.failed.append((source.name, f"cannot be written: {error.strerror}"))
         finally:  # also of what was done before Ctrl-C
-            _write_readings(out, found, reader, sources.are_tracks)
-    return found
+            _write_readings(out, enhanced, reader, sources.are_tracks)
+    return enhanced
 
 
 @contextlib.contextmanager
@@ -121,42 +131,58 @@ def _lr_images(reader: Reader, source: Source, region: Region | None) -> dict[st
 def _enhance_one(
     reader: Reader,
     plate: str,
-    lr: dict[str, UInt8[np.ndarray, "h w 3"]],
+    lr: dict[str, UInt8[np.ndarray, "_h _w 3"]],
     out: pathlib.Path,
-    compare: bool,
-    reading: Reading | None,
+    compared: _Compared | None,
 ) -> None:
     if not reader.enhances:
         return
     for name, image in lr.items():
         sr = reader.enhance(image)
-        _write_png(out / "sr" / f"{name}.png", sr)
-        if compare:
-            _write_png(out / "compare" / f"{name}.png", comparison_picture(image, {"SR": sr}, reader.scale, reading))
+        write_png(out / "sr" / f"{name}.png", sr)
+        if compared:
+            write_png(out / "compare" / f"{name}.png", _comparison(reader, image, {"SR": sr}, compared))
     if _is_fused(reader, lr):
         first, *_ = lr.values()
         fused = reader.enhance_track(lr.values())
-        _write_png(out / "fused" / f"{plate}.png", fused)
-        if compare:
+        write_png(out / "fused" / f"{plate}.png", fused)
+        if compared:
             made = {"SR": reader.enhance(first), "fused": fused}
-            _write_png(out / "compare" / f"{plate}.png", comparison_picture(first, made, reader.scale, reading))
+            write_png(out / "compare" / f"{plate}.png", _comparison(reader, first, made, compared))
+
+
+def _comparison(
+    reader: Reader,
+    lr: UInt8[np.ndarray, "h w 3"],
+    made: dict[str, UInt8[np.ndarray, "rh rw 3"]],
+    compared: _Compared,
+) -> UInt8[np.ndarray, "ph pw 3"]:
+    """The images side by side, each with what the OCR reads in it, if there is one."""
+    columns = compared_images(lr, made, reader.scale)
+    readings = {}
+    if reader.reads:
+        for title, source in READ_IN.items():
+            if title in columns:
+                readings[title] = reader.read_as_it_is(columns[title], layout=compared.layout, source=source)
+    return comparison_picture(columns, readings, compared.plate)
 
 
 def _write_evidence(
     folder: pathlib.Path, plate: str, reader: Reader, lr: dict[str, UInt8[np.ndarray, "h w 3"]], layout: str | None
 ) -> None:
-    found = reader.evidence(lr.values(), layout=layout)
+    evidence = reader.evidence(lr.values(), layout=layout)
     first, *_ = lr.values()
     made = ("fused", reader.enhance_track(lr.values())) if _is_fused(reader, lr) else ("SR", reader.enhance(first))
-    _write_png(folder / f"{plate}.png", evidence_picture(found, first, made, reader.scale))
-    write_atomically(folder / f"{plate}.json", (json.dumps(found.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
+    write_png(folder / f"{plate}.png", evidence_picture(evidence, first, made, reader.scale))
+    write_atomically(folder / f"{plate}.json", (json.dumps(evidence.to_dict(), indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _is_fused(reader: Reader, images_by_name: Collection[str]) -> bool:
     return reader.fuses and len(images_by_name) > 1
 
 
-def _write_png(path: pathlib.Path, image: UInt8[np.ndarray, "h w 3"]) -> None:
+def write_png(path: pathlib.Path, image: UInt8[np.ndarray, "h w 3"]) -> None:
+    """Writes an image, RGB, whole or not at all."""
     write_atomically(path, cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
 
 
@@ -174,16 +200,16 @@ def _refuse_to_overwrite(reader: Reader, out: pathlib.Path, sources: Sources, co
         raise UserError(f"--out={out}: {existing[0]} exists{more}; choose another folder, or overwrite with --force")
 
 
-def _write_readings(out: pathlib.Path, found: Enhanced, reader: Reader, are_tracks: bool) -> None:
+def _write_readings(out: pathlib.Path, enhanced: Enhanced, reader: Reader, are_tracks: bool) -> None:
     record: dict[str, Any] = {
         "device": reader.device,
         "calibrated": reader.calibrated,
-        "readings": [{"name": storable(name), **reading.to_dict()} for name, reading in found.readings.items()],
-        "failed": [{"name": storable(name), "reason": storable(reason)} for name, reason in found.failed],
+        "readings": [{"name": storable(name), **reading.to_dict()} for name, reading in enhanced.readings.items()],
+        "failed": [{"name": storable(name), "reason": storable(reason)} for name, reason in enhanced.failed],
     }
     write_atomically(out / READINGS_JSON, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
     if reader.reads and are_tracks:
-        write_atomically(out / SUBMISSION, _submission(found.readings).encode())
+        write_atomically(out / SUBMISSION, _submission(enhanced.readings).encode())
 
 
 def _submission(readings: dict[str, Reading]) -> str:

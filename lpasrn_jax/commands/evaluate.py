@@ -14,6 +14,7 @@ from typing import Any
 
 from lpasrn_jax.commands.reading_flags import WEIGHTS
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.escape import printable
 from lpasrn_jax.weights import DEFAULT
 from lpasrn_jax.wording import counted
 
@@ -41,17 +42,17 @@ def run(flags: argparse.Namespace) -> None:
     others |= dict(split=flags.split, tfds_dir=flags.tfds_dir)
     if not further:
         _show(evaluate(first, flags.data_root, str(out), **others))
-        print(f"report: {out}/report.md")
+        print(f"report: {printable(str(out))}/report.md")
         return
     if len({*flags.checkpoint}) < len(flags.checkpoint):
         raise UserError("--checkpoint: one found twice; give each run once")
     evaluations = []
     for number, checkpoint in enumerate(flags.checkpoint, start=1):
-        print(checkpoint)
+        print(printable(checkpoint))
         evaluations.append(evaluate(checkpoint, flags.data_root, str(out / f"run_{number}"), **others))
         _show(evaluations[-1])
     write_runs(out, evaluations)
-    print(f"report: {out}/runs.md")
+    print(f"report: {printable(str(out))}/runs.md")
 
 
 def _show(metrics: Mapping[str, Any]) -> None:

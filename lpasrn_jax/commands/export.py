@@ -19,6 +19,7 @@ import tempfile
 
 from lpasrn_jax.commands.reading_flags import add_weights_argument
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.escape import printable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +71,7 @@ def run(flags: argparse.Namespace) -> None:
             from lpasrn_jax.commands.plate_check import with_plate_check
 
             reading = with_plate_check(reading, flags.check_tracks)
-        print(f"wrote {save_bundle(flags.out, reading, half=flags.half)} and the card beside it")
+        print(f"wrote {printable(str(save_bundle(flags.out, reading, half=flags.half)))} and the card beside it")
         return
     if flags.out.endswith(".onnx"):
         from lpasrn_jax.weights.bundle import Calibration
@@ -78,12 +79,11 @@ def run(flags: argparse.Namespace) -> None:
 
         temperature = (bundle.calibration or Calibration()).temperature
         differences = write_onnx(flags.out, bundle.model, bundle.params, temperature)
-        print(
-            f"wrote {flags.out}; largest differences from the model: {', '.join(f'{k} {v:.1e}' for k, v in differences.items())}"
-        )
+        shown = ", ".join(f"{name} {difference:.1e}" for name, difference in differences.items())
+        print(f"wrote {printable(flags.out)}; largest differences from the model: {shown}")
         return
     if "generator" not in bundle.params:
         raise UserError(f"{flags.checkpoint}: holds {', '.join(sorted(bundle.params))}, but no generator to export")
     size = (flags.height or bundle.model.lr_size[0], flags.width or bundle.model.lr_size[1])
     difference = write_export(flags.out, bundle.model, bundle.params, size, flags.platforms)
-    print(f"wrote {flags.out}; largest difference from the model {difference:.1e}")
+    print(f"wrote {printable(flags.out)}; largest difference from the model {difference:.1e}")

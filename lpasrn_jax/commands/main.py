@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import lpasrn_jax
 from lpasrn_jax.errors import UserError, one_line_errors
+from lpasrn_jax.signals import raise_on_signals
 
 STOPPED = 130  # as a shell has it for a command that Ctrl-C has ended
 
@@ -66,8 +66,7 @@ def run_command(name: str, arguments: Sequence[str] | None = None, prog: str | N
       prog: what its help calls it.
     """
     command = COMMANDS[name]
-    before = signal.signal(signal.SIGTERM, _end)
-    with one_line_errors():
+    with raise_on_signals(), one_line_errors():
         try:
             module = importlib.import_module(command.module)
             parser = argparse.ArgumentParser(
@@ -83,14 +82,7 @@ def run_command(name: str, arguments: Sequence[str] | None = None, prog: str | N
             code = 1
         except KeyboardInterrupt:
             code = STOPPED
-        finally:
-            signal.signal(signal.SIGTERM, before)
     raise SystemExit(code or 0)
-
-
-def _end(number: int, _) -> None:
-    """SIGTERM ends a command as Ctrl-C does, without half-written files; the exit code is the shell's for it."""
-    raise SystemExit(128 + number)
 
 
 def _missing(name: str, command: Command, error: ModuleNotFoundError) -> str:

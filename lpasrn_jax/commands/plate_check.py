@@ -20,6 +20,7 @@ from lpasrn_jax.synthetic.no_plates import draw_no_plate
 from lpasrn_jax.synthetic.plan import plan_tracks
 from lpasrn_jax.synthetic.tracks import render_track
 from lpasrn_jax.weights.bundle import Bundle
+from lpasrn_jax.wording import counted
 
 SEED = 1907  # of no recipe's data
 SCENARIOS = {"Scenario-A": 0.6, "Scenario-B": 0.4}
@@ -43,7 +44,7 @@ def with_plate_check(bundle: Bundle, tracks: int) -> Bundle:
     if "ocr" not in bundle.params:
         raise UserError(f"plate check: these weights have no ocr, only {', '.join(sorted(bundle.params))}")
     if tracks < 10:
-        raise UserError(f"plate check: {tracks} tracks found; expected at least 10")
+        raise UserError(f"plate check: {counted(tracks, 'track')} found; expected at least 10")
     model = bundle.model.portable()
     rng = np.random.default_rng(SEED)
     others = [draw_no_plate(model.plate_format, rng) for _ in range(OTHERS * tracks)]

@@ -3,7 +3,8 @@
 Each input is an image that a plate fills, a folder of such images, or a folder of tracks or a video, whose frames are read
 together. --box or --corners say where the plate is in a photograph or a video. Prints the text, its confidence, and for each
 doubtful character those that it may be too; of an image that shows no plate, why. --json prints one JSON object per line, and
-nothing else on stdout: {"source": ..., "is_plate": true, "text": ..., "confidence": ...}, or {"source": ..., "error": ...}.
+nothing else on stdout: {"input": ..., "is_plate": true, "text": ..., "confidence": ...}, or {"input": ..., "error": ...}.
+--fused writes FOLDER/TRACK.png, one image made of all frames of a track or a video, which JSON names as "fused".
 
 Exit code: 0 if all was read, 1 if some input could not be used, 2 if the command is wrong, 3 if some image shows no plate, or its
 reading has less than --min-confidence.
@@ -22,6 +23,9 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.escape import printable, storable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lpasrn_jax.reading.reader import RGB, Reader
     from lpasrn_jax.reading.reading import Reading
 
 NOT_READ, FAILED = 3, 1
@@ -34,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs", nargs="+", type=pathlib.Path, metavar="INPUT", help="an image, a video, a folder of images or of tracks"
     )
     add_reading_arguments(parser)
+    parser.add_argument("--fused", type=pathlib.Path, metavar="FOLDER", help="write one image of all frames of each track there")
     parser.add_argument("--json", action="store_true", help="one JSON object per line, and nothing else on stdout")
 
 
@@ -42,6 +47,8 @@ def run(flags: argparse.Namespace) -> int:
     from lpasrn_jax.reading.region import Region
 
     reader = load_reader(flags)
+    if flags.fused and not reader.fuses:
+        raise UserError("--fused: these weights have no fusion; expected some that have, such as lite")
     show = _print_json if flags.json else _print_text
     region = Region(flags.box, flags.corners) if flags.box or flags.corners else None
     codes = {0}
@@ -57,11 +64,12 @@ def run(flags: argparse.Namespace) -> int:
             try:
                 images = [source_image(image, reader.lr_size, region) for image in source.images.values()]
                 reading = reader.read_track(images, layout=flags.layout, fusion=flags.fusion)
+                fused = _write_fused(flags.fused, source.name, images, reader) if flags.fused and reading.is_plate else None
             except UserError as error:
                 _print_failure(name, str(error), flags.json)
                 codes.add(FAILED)
             else:
-                show(name, reading)
+                show(name, reading, fused)
                 codes.add(0 if reading.is_plate and not reading.rejected else NOT_READ)
         for name, reason in sources.left_out:
             _print_failure(str(path / name), reason, flags.json)
@@ -73,10 +81,28 @@ def run(flags: argparse.Namespace) -> int:
     return FAILED if FAILED in codes else max(codes)
 
 
-def _print_text(name: str, reading: Reading) -> None:
+def _write_fused(folder: pathlib.Path, plate: str, images: Sequence[RGB], reader: Reader) -> pathlib.Path | None:
+    """The file of the one image made of a track's frames; None for a plate of which there is one image alone."""
+    from lpasrn_jax.commands.enhance_files import write_png
+
+    if len(images) == 1:
+        return None
+    path = folder / f"{plate}.png"
+    if path.exists():
+        raise UserError(f"--fused: {path} exists; remove it, or choose another folder")
+    try:
+        write_png(path, reader.enhance_track(images))
+    except OSError as error:
+        raise UserError(f"--fused: {path} cannot be written: {error.strerror}; choose another folder") from error
+    return path
+
+
+def _print_text(name: str, reading: Reading, fused: pathlib.Path | None) -> None:
     print(printable(f"{name}  {reading}{f'  {reading.layout}' if reading.is_plate else ''}"))
     for line in doubts(reading) if reading.is_plate else ():
         print(f"    {line}")
+    if fused:
+        print(printable(f"    fused image: {fused}"))
 
 
 def doubts(reading: Reading) -> list[str]:
@@ -89,14 +115,14 @@ def doubts(reading: Reading) -> list[str]:
     return lines
 
 
-def _print_json(name: str, reading: Reading) -> None:
-    _print_line({"source": name, **reading.to_dict()})
+def _print_json(name: str, reading: Reading, fused: pathlib.Path | None) -> None:
+    _print_line({"input": name, **reading.to_dict(), **({"fused": str(fused)} if fused else {})})
 
 
 def _print_failure(name: str, reason: str, as_json: bool) -> None:
     reason = reason.removeprefix(f"{name}: ")
     if as_json:
-        _print_line({"source": name, "error": reason})
+        _print_line({"input": name, "error": reason})
     print(printable(f"failed: {name}: {reason}"), file=sys.stderr)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from lpasrn_jax.escape import csv_cell
 from lpasrn_jax.reading.reading import Reading
 
-COLUMNS = ("name", "text", "confidence", "rejected", "is_plate", "layout", "frames")
+COLUMNS = ("name", "text", "confidence", "rejected", "is_plate", "layout", "frames", "source")
 
 
 class ReadingsTable:
@@ -43,7 +43,7 @@ class ReadingsTable:
         text, layout = csv_cell(reading.text), csv_cell(reading.layout)
         verdict = [f"{reading.confidence:.6f}", int(reading.rejected), int(reading.is_plate)]
         probabilities = (f"{probability:.6f}" for _, probability in reading.slots)
-        self._write([csv_cell(name), text, *verdict, layout, reading.frames, *probabilities])
+        self._write([csv_cell(name), text, *verdict, layout, reading.frames, reading.source, *probabilities])
 
     def _write(self, row: Sequence[Any]) -> None:
         line, end = io.StringIO(), self._file.tell()

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from lpasrn_jax.commands.bench import median_seconds
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.escape import printable
 from lpasrn_jax.plates import BRAZIL
 
 TRACKS, SEED = 400, 2026  # of the held-out set: no recipe's data has this seed
@@ -78,7 +79,7 @@ def run(flags: argparse.Namespace) -> None:
     out = pathlib.Path(flags.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page)
-    print(f"wrote {out}; reports of single weights: {workdir}")
+    print(printable(f"wrote {out}; reports of single weights: {workdir}"))
 
 
 def _held_out_tracks(workdir: pathlib.Path, tracks: int, seed: int) -> pathlib.Path:

@@ -15,7 +15,7 @@ from flax.traverse_util import flatten_dict
 from ml_collections import config_flags
 
 from lpasrn_jax import runtime
-from lpasrn_jax.errors import UserError
+from lpasrn_jax.errors import UserError, quiet_full_disk
 
 FLAGS = flags.FLAGS
 OVERRIDE = re.compile(r"--?(no)?config\.([\w.]+)")
@@ -66,7 +66,7 @@ def started_run():
     runtime.enable_compilation_cache()
     from lpasrn_jax.training.tensorboard import tensorboard  # takes seconds: a mistake in the command is told before
 
-    with contextlib.ExitStack() as beside:
+    with quiet_full_disk(), contextlib.ExitStack() as beside:
         if FLAGS.tensorboard and runtime.is_first_process():
             beside.enter_context(tensorboard(pathlib.Path(FLAGS.workdir), FLAGS.tensorboard_port, FLAGS.tensorboard_host))
         yield
@@ -172,6 +172,8 @@ def _one_line(argv: Sequence[str]):
     """Inside it, what absl and ml_collections say of an argument becomes a UserError."""
     try:
         yield
+    except SystemExit:  # absl has printed the help that was asked for, and would exit with 1
+        raise SystemExit(0) from None
     except (AttributeError, KeyError) as error:  # an override of a key that isn't there
         hint = " ".join(str(error.args[0]).split())  # the key, or: Did you mean "model" instead of "modl"?
         key, meant = re.search(r"(\w+)\W*$", hint)[1], re.search(r'Did you mean "(\w+)"', hint)

@@ -2,10 +2,11 @@
 
 One example is one frame pair: frame f of track t, LR and HR, is the example with index t * 5 + f. The pipeline is
 
-    order of indices -> this process's share -> decode and rectify -> batch -> worker processes
+    order of indices -> decode and rectify -> this process's share -> batch -> worker processes
 
-and each of its steps is a function of the position alone. So the n-th batch depends on the seed, n and the probabilities, if any,
-but not on the number of workers, and the iterator's state is a position: restore it and the same batches follow.
+and each of its steps is a function of the position alone. So the n-th batch of the whole job depends on the seed, n and the
+probabilities, if any, but not on the number of processes and workers, and the iterator's state is a position: restore it and the
+same batches follow.
 """
 
 from __future__ import annotations
@@ -119,8 +120,9 @@ def train_batches(
       num_workers: number of processes that decode; with 0, threads of this process do. The batches do not depend on it, but a
         saved state can only be restored into an iterator with as many workers, and continues the same only with the same order.
         Workers run until the iterator is closed: `close()` it before replacing it.
-      shard_index: which share of the examples this process reads.
-      shard_count: the number of shares.
+      shard_index: which part of each batch of the whole job this process reads; all parts in turn are the batch that one
+        process would have read.
+      shard_count: the number of parts.
 
     Raises:
       ValueError: for probabilities that are not one per example or not a distribution.
@@ -132,8 +134,8 @@ def train_batches(
         order = weighted_order(probabilities, seed)
     else:
         raise ValueError(f"probabilities: shape {probabilities.shape} found; expected ({count},), one per example")
-    examples = order[shard_index::shard_count].random_map(reader, seed=seed)
-    return _iterate(examples, batch_size, num_workers)
+    examples = order.random_map(reader, seed=seed)
+    return _iterate(_PartOfBatches(examples, shard_index, batch_size, shard_count), batch_size, num_workers)
 
 
 def eval_batches(
@@ -149,8 +151,8 @@ def eval_batches(
     Every batch is full and every shard has the same number of batches: the end is padded with examples whose `mask` is False and
     whose index is `PADDING`. Arguments as for `train_batches`.
     """
-    order = padded_order(num_examples(reader), batch_size * shard_count)[shard_index::shard_count]
-    return _iterate(order.map(reader), batch_size, num_workers)
+    examples = padded_order(num_examples(reader), batch_size * shard_count).map(reader)
+    return _iterate(_PartOfBatches(examples, shard_index, batch_size, shard_count), batch_size, num_workers)
 
 
 def num_examples(reader: FramePairReader) -> int:
@@ -184,6 +186,21 @@ def weighted_order(probabilities: Probabilities, seed: int) -> grain.MapDataset[
 def padded_order(count: int, multiple: int) -> grain.MapDataset[int]:
     """Each index once, then `PADDING` up to a multiple."""
     return grain.MapDataset.source(np.concatenate([np.arange(count), np.full(-count % multiple, PADDING)]))
+
+
+class _PartOfBatches(grain.MapDataset[Example]):
+    """Of every batch of the whole job, the examples of one process."""
+
+    def __init__(self, examples: grain.MapDataset[Example], shard_index: int, batch_size: int, shard_count: int):
+        super().__init__(examples)
+        self._shard_index, self._batch_size, self._shard_count = shard_index, batch_size, shard_count
+
+    def __len__(self) -> int:
+        return len(self._parent) // self._shard_count
+
+    def __getitem__(self, index: int) -> Example:
+        batch, position = divmod(index, self._batch_size)
+        return self._parent[(batch * self._shard_count + self._shard_index) * self._batch_size + position]
 
 
 def _iterate(examples: grain.MapDataset[Example], batch_size: int, num_workers: int) -> grain.DatasetIterator:

@@ -18,6 +18,7 @@ from lpasrn_jax.evaluation.bootstrap import bootstrap_interval
 
 METRICS_FILE, FRAMES_FILE = "metrics.json", "frames.npz"
 PLATES = "plates"  # the array in `FRAMES_FILE` that is not a metric
+TRACKS = "tracks"  # of the arrays by number of frames: the share of each frame's track that is read wholly right
 
 
 class Other(NamedTuple):

@@ -53,7 +53,7 @@ def confidence(readings: GroupReadings, layout_masks: Masks, calibration: Calibr
 
 
 def fit_calibration(
-    frames: Float[np.ndarray, "t*f k v"], tracks: LogProbs, text: Int[np.ndarray, "t*f k"], layout_masks: Masks
+    frames: Float[np.ndarray, "n k v"], tracks: LogProbs, text: Int[np.ndarray, "n k"], layout_masks: Masks
 ) -> Calibration | None:
     """The maximum-likelihood calibration, given which readings are right.
 

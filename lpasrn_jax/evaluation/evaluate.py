@@ -66,6 +66,8 @@ def evaluate(
         results.slots["baseline"] = _baseline_slots(baseline, bundle, reader)
     read = summary.slot_texts(results, reader.plate_format)
     values = summary.frame_values(results, read, reader.plate_format)
+    by_track = summary.tracks_right_by_frame(results, reader.plate_format.layout_masks())
+    compared_values = {**values, comparison.TRACKS: by_track} if by_track else values
     plates = [reader.plate_format.decode(text) for text in results.text]
     metrics = {
         "checkpoint": str(checkpoint),
@@ -92,8 +94,8 @@ def evaluate(
         (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n")
         (folder / "main.csv").write_text(exports.main_csv(metrics))
         (folder / "main.tex").write_text(exports.main_latex(metrics))
-        comparison.save_frames(folder, values, plates)
-        compared = report.Compared(other.metrics, comparison.paired_intervals(values, plates, other)) if other else None
+        comparison.save_frames(folder, compared_values, plates)
+        compared = report.Compared(other.metrics, comparison.paired_intervals(compared_values, plates, other)) if other else None
         report.write_report(folder, metrics, results, read, rows, evaluator.pictures(reader, rows), reader.plate_format, compared)
     except OSError as error:
         raise UserError(f"--out={out}: cannot be written ({error.strerror}); choose a folder that can") from error
@@ -122,9 +124,12 @@ def _baseline_slots(path: str, bundle: Bundle, reader: pipeline.FramePairReader)
 
 
 def calibration_plates(data: Mapping[str, Any], data_root: str, split: str) -> str:
-    """Whether the plates that the calibration was fitted on, training's validation split, are among those evaluated: `judged` if
-    so, else `other`; `unknown` if the weights don't say where they were, or they are no longer there."""
-    root = data.get("root")
+    """Whether the plates that the calibration was fitted on, those of training's validation, are among those evaluated: `judged`
+    if so, else `other`; `unknown` if the weights don't say where they were, or they are no longer there.
+
+    They are all tracks of `data.val_root` where it is set, else the validation split of `data.root`.
+    """
+    root = data.get("val_root") or data.get("root")
     if not isinstance(root, str) or not pathlib.Path(root).is_dir():
         return "unknown"
     same = pathlib.Path(root).samefile(data_root)

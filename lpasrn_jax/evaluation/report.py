@@ -16,6 +16,7 @@ from lpasrn_jax.evaluation.evaluator import FrameResults, Images
 from lpasrn_jax.evaluation.summary import main_kind
 from lpasrn_jax.pictures import confusion_picture, image_grid
 from lpasrn_jax.plates import PlateFormat
+from lpasrn_jax.wording import counted
 
 PICTURE, CONFUSION, RELIABILITY = "pictures.png", "confusions.png", "reliability.png"
 ROWS = 12
@@ -150,8 +151,9 @@ def rows_by_gain(gain: Float[np.ndarray, " n"], count: int) -> Int[np.ndarray, "
 
 def _subject(metrics: Mapping[str, Any]) -> str:
     step = "" if metrics["step"] is None else f", step {metrics['step']}"  # imported weights do not know theirs
+    frames, tracks = counted(metrics["frames"], "frame"), counted(metrics["tracks"], "track")
     subject = (
-        f"{metrics['frames']} frames of {metrics['tracks']} tracks in `{metrics['data_root']}` (split: {metrics['split']}); "
+        f"{frames} of {tracks} in `{metrics['data_root']}` (split: {metrics['split']}); "
         f"checkpoint `{metrics['checkpoint']}`{step}."
     )
     stages = metrics["stages"]
@@ -239,6 +241,6 @@ def _pictures_part(metrics: Mapping[str, Any], rows: int) -> list[str]:
     else:
         order = "From the most characters of bicubic read right (top) to the fewest, evenly spaced."
     if "char_acc" not in metrics:
-        return [f"![{kinds} of {rows} frames]({PICTURE})", order]
+        return [f"![{kinds} of {counted(rows, 'frame')}]({PICTURE})", order]
     order += "\nBelow LR is the true text, below each other image what was read in it; wrong characters are white on red."
-    return [f"![{kinds} of {rows} frames]({PICTURE})", order, f"![Characters true and read]({CONFUSION})"]
+    return [f"![{kinds} of {counted(rows, 'frame')}]({PICTURE})", order, f"![Characters true and read]({CONFUSION})"]

@@ -15,6 +15,7 @@ from lpasrn_jax.evaluation.bootstrap import bootstrap_interval
 from lpasrn_jax.evaluation.sensitivity import Plate, Table
 from lpasrn_jax.frames import decode_image
 from lpasrn_jax.weights.bundle import Bundle
+from lpasrn_jax.wording import counted
 
 
 class Measured(NamedTuple):
@@ -160,7 +161,7 @@ def _sections(one: Measured, texts: Mapping[str, Sequence[str]]) -> list[str]:
         parts += [tables.given_strangers_table(of["strangers"])] if of["strangers"] else []
         parts += [_missed(of["readings"])]
     for name, of in one.sensitivities.items():
-        parts += [f"### Sensitivity: {name}, {len(texts[name])} plates", *_sensitivity(of, texts[name])]
+        parts += [f"### Sensitivity: {name}, {counted(len(texts[name]), 'plate')}", *_sensitivity(of, texts[name])]
     return parts
 
 

@@ -121,6 +121,18 @@ def track_accuracy(results: FrameResults, kind: str, rule: str, masks: Bool[np.n
     return {str(count): _mean(_tracks_right(results, kind, rule, count, masks)) for count in FRAME_COUNTS}
 
 
+def tracks_right_by_frame(results: FrameResults, masks: Bool[np.ndarray, "l k v"]) -> dict[str, Float[np.ndarray, " n"]]:
+    """What `track_acc` of the rule `log_probs` is the mean of, by number of frames: each track's share, repeated for its frames.
+
+    Empty without an OCR.
+    """
+    if not results.slots:
+        return {}
+    kind = main_kind([kind for kind in results.slots if kind in KINDS])
+    by_count = {count: _tracks_right(results, kind, "log_probs", count, masks) for count in FRAME_COUNTS}
+    return {str(count): np.repeat(right, FRAMES).astype(np.float64) for count, right in by_count.items()}
+
+
 def characters(
     text: Int[np.ndarray, "n k"], read: Mapping[str, Int[np.ndarray, "n k"]], main: str, labels: str
 ) -> dict[str, dict[str, Any]]:

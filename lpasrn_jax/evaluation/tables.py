@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lpasrn_jax.evaluation.aggregate import difference, made_kinds
+from lpasrn_jax.evaluation.comparison import TRACKS
+from lpasrn_jax.wording import counted
 
 TITLES = {"bicubic": "bicubic", "baseline": "bicubic, OCR trained on it", "sr": "SR", "fused": "fused", "hr": "HR"}
 
@@ -184,19 +186,23 @@ def against_table(
     """
     rows = []
     for metric, (name, form) in METRICS.items():
-        signed = form.replace(":", ":+")
         for kind, title in TITLES.items():
             if kind in metrics.get(metric, {}) and kind in other.get(metric, {}):
                 new, old = metrics[metric][kind], other[metric][kind]
-                interval = intervals.get(metric, {}).get(kind)
-                difference = with_interval(signed, new - old, interval) if interval else signed.format(new - old)
+                difference = _difference(form, new - old, intervals.get(metric, {}).get(kind))
                 rows.append([f"{name}, {title}", form.format(new), form.format(old), difference])
     for count, new in metrics.get("track_acc", {}).get("log_probs", {}).items():
         old = other.get("track_acc", {}).get("log_probs", {}).get(count)
         if old is not None:
-            rows.append([f"tracks wholly right, {count} frames", f"{new:.2%}", f"{old:.2%}", f"{new - old:+.2%}"])
+            difference = _difference("{:.2%}", new - old, intervals.get(TRACKS, {}).get(count))
+            rows.append([f"tracks wholly right, {counted(int(count), 'frame')}", f"{new:.2%}", f"{old:.2%}", difference])
     header = ["", "this", "other", "difference"]
     return table(header, rows) if with_differences else table(header[:-1], [row[:-1] for row in rows])
+
+
+def _difference(form: str, value: float, interval: Sequence[float] | None) -> str:
+    signed = form.replace(":", ":+")
+    return with_interval(signed, value, interval) if interval else signed.format(value)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 
-def distance(a: Float[Array, "*#b d"], b: Float[Array, "*#b d"]) -> Float[Array, ...]:
+def distance(a: Float[Array, "*#batch d"], b: Float[Array, "*#batch d"]) -> Float[Array, "*batch"]:
     """L1 distance D of two embeddings; in [0, 2 sqrt(d)] for embeddings of length 1."""
     return jnp.sum(jnp.abs(a - b), axis=-1)
 

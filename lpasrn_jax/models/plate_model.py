@@ -23,6 +23,7 @@ from lpasrn_jax.models.params import check_params
 from lpasrn_jax.models.plate_check import PlateCheck
 from lpasrn_jax.models.track_generator import FrameFusion
 from lpasrn_jax.plates import BRAZIL, PlateFormat
+from lpasrn_jax.wording import counted
 
 Config = Mapping[str, Any]  # a dict or an ml_collections config: sections by name
 Params = Mapping[str, Any]  # a tree of arrays by the name of its network
@@ -174,7 +175,7 @@ class PlateModel:
         if "ocr" in self.networks and theirs.alphabet != ours.alphabet:
             raise UserError(f"{what}: the OCR reads the alphabet {theirs.alphabet}, this model {ours.alphabet}")
         if "ocr" in self.networks and theirs.length != ours.length:
-            raise UserError(f"{what}: the OCR reads plates of {theirs.length} characters, this model of {ours.length}")
+            raise UserError(f"{what}: the OCR reads plates of {counted(theirs.length, 'character')}, this model of {ours.length}")
         if "ocr" in self.networks and theirs.has_unused != ours.has_unused:
             lengths = {False: "of one length", True: "of several lengths"}
             raise UserError(f"{what}: the OCR reads plates {lengths[theirs.has_unused]}, this model {lengths[ours.has_unused]}")

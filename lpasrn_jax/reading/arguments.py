@@ -12,6 +12,7 @@ from PIL import Image
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import PlateFormat
+from lpasrn_jax.reading.reading import SOURCES
 
 
 def check_kind(name: str, value: Any, kinds: type | tuple[type, ...], expected: str) -> None:
@@ -36,6 +37,16 @@ def candidate_masks(plate_format: PlateFormat, layout: Any) -> Bool[np.ndarray, 
         return masks if layout is None else masks[[plate_format.layout_index(layout)]]
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def check_source(source: Any) -> None:
+    """Refuses what is no source of a reading.
+
+    Raises:
+      UserError: for an unknown name.
+    """
+    if source not in SOURCES:
+        raise UserError(f"source: {source!r} found; expected one of {', '.join(SOURCES)}")
 
 
 def check_images(name: str, images: Any) -> Iterable[Any]:

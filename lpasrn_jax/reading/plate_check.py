@@ -15,6 +15,7 @@ from lpasrn_jax.models.plate_model import PlateModel
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
 from lpasrn_jax.reading.reading import Reading
 from lpasrn_jax.reading.region import Region
+from lpasrn_jax.wording import counted
 
 # Width over height of what may be a plate, over that of the images that the networks were trained on. A plate seen from the side
 # is nearly square in its crop; so are most photographs of whole cars.
@@ -32,7 +33,8 @@ def shape_reason(height: int, width: int, model: PlateModel) -> str:
     slots = min(len(pattern) for _, pattern in model.plate_format.layouts)
     least = slots * MIN_SLOT_WIDTH
     if height < MIN_HEIGHT or width < least:
-        return f"{width} x {height} pixels are too few for {slots} characters, which need {least} x {MIN_HEIGHT}"
+        plate = counted(slots, "character")
+        return f"{width} x {height} pixels are too few for {plate}; expected at least {least} x {MIN_HEIGHT}"
     trained = model.lr_size[1] / model.lr_size[0]
     narrow, wide = (trained * factor for factor in SHAPES)
     if not narrow <= width / height <= wide:

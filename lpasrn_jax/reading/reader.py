@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 
 import jax
@@ -12,13 +13,13 @@ from lpasrn_jax import images
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.frames import frame_array
 from lpasrn_jax.plates import PlateFormat
-from lpasrn_jax.reading.arguments import candidate_masks, check_images, check_kind
+from lpasrn_jax.reading.arguments import candidate_masks, check_images, check_kind, check_source
 from lpasrn_jax.reading.evidence import Evidence, total_variation
 from lpasrn_jax.reading.fusion import FUSIONS, find_fusion, fuse
 from lpasrn_jax.reading.inputs import ImageLike, rgb_image
 from lpasrn_jax.reading.plate_check import PlateImages, mark_no_plate, shape_reason
 from lpasrn_jax.reading.programs import ReadingPrograms
-from lpasrn_jax.reading.reading import Reading, create_reading, slot_probabilities
+from lpasrn_jax.reading.reading import FUSED, ORIGINAL, SR, Reading, create_reading, slot_probabilities, with_original
 from lpasrn_jax.reading.region import Region
 from lpasrn_jax.reading.sizes import check_enlarged, check_track, working_size
 from lpasrn_jax.registration import register
@@ -46,7 +47,7 @@ class Reader:
         self._programs = ReadingPrograms(bundle.model, bundle.params, device)
         self._stored_calibration = bundle.calibration
         self._calibration = bundle.calibration or Calibration()
-        self._min_confidence = min_confidence
+        self._create = functools.partial(create_reading, plate_format=self.plate_format, min_confidence=min_confidence)
 
     @property
     def scale(self) -> int:
@@ -178,8 +179,26 @@ class Reader:
         if small := [*plates.small]:
             enlarged = self._programs.read_enlarged([*plates.small.values()])
             log_probs[small] = frame_log_probs({AS_IT_IS: log_probs[small], ENLARGED: enlarged})
-        readings = [self._reading(one[None], masks, "log_probs") for one in log_probs]
+        sources = (with_original(SR) if i in plates.small else ORIGINAL for i in range(len(log_probs)))
+        readings = [self._reading(one[None], masks, source) for one, source in zip(log_probs, sources, strict=True)]
         return [mark_no_plate(*pair) for pair in zip(readings, plates.reasons(plate_log_odds), strict=True)]
+
+    def read_as_it_is(self, image: ImageLike, *, layout: str | None = None, source: str = ORIGINAL) -> Reading:
+        """The text that the OCR reads in an image by itself, without the generator: what an enhanced image says.
+
+        Args:
+          image, layout: as in `read`.
+          source: of the reading: `sr` for an image that `enhance` made, `fused` for one that `enhance_track` made.
+
+        Raises:
+          UserError: as `read`, and for an unknown source.
+        """
+        self._need("ocr", "read_as_it_is")
+        check_source(source)
+        plates = PlateImages([image], Region(), self._model)
+        log_probs, plate_log_odds = self._programs.read(plates.fitted)
+        reading = self._reading(log_probs, candidate_masks(self.plate_format, layout), source)
+        return mark_no_plate(reading, *plates.reasons(plate_log_odds))
 
     def read_track(
         self,
@@ -209,9 +228,11 @@ class Reader:
         if not plates.fitted:
             raise UserError("frames: none found; expected at least one image of the plate")
         log_probs, plate_log_odds = self._programs.read(plates.fitted)
+        source = ORIGINAL
         if small := [*plates.small]:
             log_probs[small] = look_log_probs(log_probs[small], self._generated_log_probs([*plates.small.values()]))
-        return mark_no_plate(self._reading(log_probs, masks, fusion), plates.track_reason(plate_log_odds))
+            source = with_original(self._generated_source(len(small)))
+        return mark_no_plate(self._reading(log_probs, masks, source, fusion), plates.track_reason(plate_log_odds))
 
     def evidence(
         self, frames: Iterable[ImageLike], *, layout: str | None = None, box: Box | None = None, corners: Corners | None = None
@@ -229,28 +250,31 @@ class Reader:
         self._need("generator", "evidence")
         masks = candidate_masks(self.plate_format, layout)
         plates = PlateImages(check_images("frames", frames), Region(box, corners), self._model)
-        height, width = self.lr_size
         if not plates.small:
             raise UserError(
-                f"frames: none of at most {width} x {height} pixels found; larger ones are read from their pixels alone, "
-                "without the generator"
+                f"frames: none of at most {self.lr_size[1]} x {self.lr_size[0]} pixels found; larger ones are "
+                "read from their pixels alone, without the generator"
             )
         as_it_is, plate_log_odds = self._programs.read(plates.fitted)
         small, lr = [*plates.small], [*plates.small.values()]
-        generated, both = self._generated_log_probs(lr), as_it_is.copy()
+        generated, source, both = self._generated_log_probs(lr), self._generated_source(len(lr)), as_it_is.copy()
         both[small] = look_log_probs(as_it_is[small], generated)
         return Evidence(
-            mark_no_plate(self._reading(both, masks, "log_probs"), plates.track_reason(plate_log_odds)),
-            self._reading(as_it_is, masks, "log_probs"),
-            self._reading(generated, masks, "log_probs"),
+            mark_no_plate(self._reading(both, masks, with_original(source)), plates.track_reason(plate_log_odds)),
+            self._reading(as_it_is, masks, ORIGINAL),
+            self._reading(generated, masks, source),
             total_variation(*(slot_probabilities(one, masks, self._calibration) for one in (both, as_it_is))),
         )
 
     def _generated_log_probs(self, lr: Sequence[RGB]) -> Float[np.ndarray, "n k v"]:
         """What the OCR says about the generator's images: the one that it makes of all frames, else that of each frame."""
-        if self.fuses and len(lr) > 1:
+        if self._generated_source(len(lr)) == FUSED:
             return self._programs.read_track(register(np.stack(lr)))[None]
         return self._programs.read_enlarged(lr)
+
+    def _generated_source(self, frames: int) -> str:
+        """Whether the generator makes one image of so many frames, or one per frame."""
+        return FUSED if self.fuses and frames > 1 else SR
 
     def shape_reason(self, image: RGB) -> str:
         """Why an image has not the size and shape of one that a plate fills; empty where it may."""
@@ -262,12 +286,12 @@ class Reader:
         check_kind("fusion", fusion, str, f"one of {', '.join(FUSIONS)}")
         find_fusion(fusion)
 
-    def _reading(self, log_probs: Float[np.ndarray, "f k v"], masks: Bool[np.ndarray, "l k v"], fusion: str) -> Reading:
+    def _reading(
+        self, log_probs: Float[np.ndarray, "f k v"], masks: Bool[np.ndarray, "l k v"], source: str, fusion: str = "log_probs"
+    ) -> Reading:
         classes = fuse(fusion, log_probs[None], masks).classes[0]
         probabilities = slot_probabilities(log_probs, masks, self._calibration)
-        return create_reading(
-            classes, probabilities, self.plate_format, frames=len(log_probs), min_confidence=self._min_confidence
-        )
+        return self._create(classes, probabilities, frames=len(log_probs), source=source)
 
     def _need(self, network: str, purpose: str) -> None:
         if network not in self._model.networks:

@@ -12,6 +12,14 @@ from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.weights.bundle import Calibration
 
 RUNNERS_UP = 3  # characters per slot that are named beside the one that was read
+# Kinds of image that the OCR reads: an image enlarged by bicubic interpolation alone, the generator's image of it, and the one
+# that the generator makes of several frames.
+ORIGINAL, SR, FUSED = SOURCES = ("original", "sr", "fused")
+
+
+def with_original(generated: str) -> str:
+    """The source of a reading that is made from original images and from the generator's, `sr` or `fused`."""
+    return f"{ORIGINAL}+{generated}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +33,8 @@ class Reading:
       slots: (character, probability) of each character.
       runners_up: of each character, the next (character, probability) pairs, the most probable first; "" is no character.
       frames: how many images it was read from.
+      source: what the OCR saw of them: `original`, enlarged by bicubic interpolation; `sr`, the generator's image; `fused`, the
+        one that the generator makes of several; `original+sr` or `original+fused` where the reading is made from both.
       rejected: True if the confidence is below what was asked for: then the text is a guess.
       is_plate: False if the image shows no plate that could be read: then the text means nothing.
       reason: why not; empty for a plate.
@@ -36,6 +46,7 @@ class Reading:
     slots: tuple[tuple[str, float], ...]
     runners_up: tuple[tuple[tuple[str, float], ...], ...]
     frames: int
+    source: str
     rejected: bool
     is_plate: bool = True
     reason: str = ""
@@ -87,6 +98,7 @@ def create_reading(
     plate_format: PlateFormat,
     *,
     frames: int,
+    source: str,
     min_confidence: float,
 ) -> Reading:
     """The reading of a text with each slot's probabilities.
@@ -94,6 +106,8 @@ def create_reading(
     Args:
       classes: the text as class indices; its layout is the first that allows it, or "" where none does.
       probabilities: of every character in every slot.
+      frames, source: see `Reading`.
+      min_confidence: below it the reading is rejected.
     """
     text = plate_format.decode(classes)
     of_text = probabilities[np.arange(len(classes)), classes]
@@ -112,5 +126,6 @@ def create_reading(
             for best, slot in zip(order[used], others[used], strict=True)
         ),
         frames=frames,
+        source=source,
         rejected=confidence < min_confidence,
     )

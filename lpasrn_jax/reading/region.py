@@ -17,6 +17,7 @@ CORNERS = "[(x, y) x 4] in pixels: top-left, top-right, bottom-right and bottom-
 OUTSIDE = 1.0  # pixels that a corner may lie outside its image, as those that a person marks do
 
 RGB = UInt8[np.ndarray, "h w 3"]
+Plate = UInt8[np.ndarray, "ph pw 3"]
 
 
 class Region(NamedTuple):
@@ -26,7 +27,7 @@ class Region(NamedTuple):
     box: Sequence[float] | None = None
     corners: Sequence[Sequence[float]] | None = None
 
-    def cut(self, image: RGB, name: str = "image") -> RGB:
+    def cut(self, image: RGB, name: str = "image") -> Plate:
         """The plate, upright where its corners are known; the image itself where neither is given.
 
         A box that reaches over the edge is cut there.
@@ -47,7 +48,7 @@ class Region(NamedTuple):
         return image
 
 
-def _numbers(argument: str, value: Any, shape: tuple[int, ...], expected: str) -> Float[np.ndarray, ...]:
+def _numbers(argument: str, value: Any, shape: tuple[int, ...], expected: str) -> Float[np.ndarray, "*dims"]:
     try:
         numbers = np.array(value, np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -57,7 +58,7 @@ def _numbers(argument: str, value: Any, shape: tuple[int, ...], expected: str) -
     return numbers
 
 
-def _cut_box(image: RGB, box: Float[np.ndarray, 4], name: str) -> RGB:
+def _cut_box(image: RGB, box: Float[np.ndarray, " 4"], name: str) -> Plate:
     h, w, _ = image.shape
     x, y, width, height = box
     left, right = (round(min(max(edge, 0), w)) for edge in (x, x + width))
@@ -70,7 +71,7 @@ def _cut_box(image: RGB, box: Float[np.ndarray, 4], name: str) -> RGB:
     return np.ascontiguousarray(image[top:bottom, left:right])
 
 
-def _cut_corners(image: RGB, corners: Float[np.ndarray, "4 2"], name: str) -> RGB:
+def _cut_corners(image: RGB, corners: Float[np.ndarray, "4 2"], name: str) -> Plate:
     h, w, _ = image.shape
     shown = ", ".join(f"({x:g}, {y:g})" for x, y in corners)
     if (corners < -0.5 - OUTSIDE).any() or (corners > np.array([w, h]) - 0.5 + OUTSIDE).any():

@@ -42,6 +42,10 @@ class ReadAnswer(BaseModel):
     layout: str = Field(description="name of the layout that the text has")
     slots: list[Slot] = Field(description="one for each character of the text")
     frames: int = Field(description="number of images that it was read from")
+    source: str = Field(
+        description="what was read: 'original' images, enlarged by bicubic interpolation, the network's 'sr' images, or the one "
+        "image 'fused' from several; 'original+sr' or 'original+fused' where the reading is made from both"
+    )
     rejected: bool = Field(description="the confidence is below what the server asks for: the text is a guess")
     is_plate: bool = Field(description="false if the image shows no plate that could be read: the text means nothing")
     reason: str = Field(description="why it is no plate; empty for a plate")

@@ -20,6 +20,7 @@ ASPECT = Range(2.0, 4.5)  # width over height
 AROUND = 8  # pixels of bodywork around a plate that fills its image
 
 RGB = UInt8[np.ndarray, "h w 3"]
+Part = UInt8[np.ndarray, "ph pw 3"]  # of another size than the picture that it is made from
 
 
 def draw_no_plate(plate_format: PlateFormat, rng: np.random.Generator) -> RGB:
@@ -139,7 +140,7 @@ def _mounted(plate_format: PlateFormat, rng: np.random.Generator) -> RGB:
     return scene.mount_on_car(scene.age_plate(plate, RANGES.plate, rng), RANGES.plate, rng)
 
 
-def _close(mounted: RGB) -> RGB:
+def _close(mounted: RGB) -> Part:
     (left, top), (right, bottom) = (scene.PLATE_CORNERS[i].astype(int) for i in (0, 2))
     return mounted[top - AROUND : bottom + AROUND, left - AROUND : right + AROUND]
 
@@ -164,7 +165,7 @@ def _written(lines: list[str], aspect: float, rng: np.random.Generator) -> RGB:
     return _seen(np.asarray(image), rng)
 
 
-def _seen(picture: RGB, rng: np.random.Generator, aspect: float | None = None) -> RGB:
+def _seen(picture: RGB, rng: np.random.Generator, aspect: float | None = None) -> Part:
     """The picture as a poor camera gives it: blurred, small, noisy and coded."""
     h = round(HEIGHT.draw(rng))
     w = max(h, round(h * (aspect or picture.shape[1] / picture.shape[0])))

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.frames import read_file, read_image
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 from lpasrn_jax.synthetic import camera, pose
 from lpasrn_jax.synthetic.coding import code_frames
@@ -50,14 +51,16 @@ class Photograph:
         """RGB.
 
         Raises:
-          UserError: for a file that is no image, or too small a one.
+          UserError: for a file that `frames.read_file` or `frames.read_image` refuses, and for too small an image.
         """
-        bgr = cv2.imdecode(np.fromfile(self.path, np.uint8), cv2.IMREAD_COLOR) if self.path.stat().st_size else None
-        if bgr is None:
-            raise UserError(f"{self.path}: no image that OpenCV can decode; expected PNG or JPEG")
-        if bgr.shape[0] < _LOWEST:
-            raise UserError(f"{self.path}: {bgr.shape[0]} pixels high; expected an HR photograph, {_LOWEST} or more")
-        return np.ascontiguousarray(bgr[..., ::-1])
+        encoded = read_file(self.path, str(self.path))
+        try:
+            rgb = read_image(encoded)
+        except UserError as error:
+            raise UserError(f"{self.path}: {error}") from error
+        if rgb.shape[0] < _LOWEST:
+            raise UserError(f"{self.path}: {rgb.shape[0]} pixels high; expected an HR photograph, {_LOWEST} or more")
+        return rgb
 
 
 def read_labels(

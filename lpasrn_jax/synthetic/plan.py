@@ -11,6 +11,7 @@ import numpy as np
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 from lpasrn_jax.synthetic.glyphs import MANDATORY
+from lpasrn_jax.wording import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +108,8 @@ def _check_request(
         pattern = dict(plate_format.layouts)[layout]
         possible = math.prod(int(plate_format.kind_mask(kind).sum()) for kind in pattern)
         if possible < 2 * num_tracks:  # with fewer to spare, drawing until a text is new takes long
-            raise UserError(f"tracks: {num_tracks}; layout {layout!r} has {possible} texts, enough for {possible // 2} tracks")
+            texts, tracks = counted(possible, "text"), counted(possible // 2, "track")
+            raise UserError(f"tracks: {num_tracks}; layout {layout!r} has {texts}, enough for {tracks}")
 
 
 def _random_text(pattern: str, plate_format: PlateFormat, rng: np.random.Generator) -> str:

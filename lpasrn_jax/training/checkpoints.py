@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
@@ -19,7 +20,7 @@ import grain
 import jax
 import ml_collections
 import orbax.checkpoint as ocp
-from grain.checkpoint import CheckpointRestore, CheckpointSave
+from grain.checkpoint import CheckpointSave
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.training.hard_mining import HardExampleMiner
@@ -130,12 +131,14 @@ class Checkpoints:
     def restore(self, state: TrainState, iterator: grain.DatasetIterator) -> tuple[TrainState, Progress]:
         """The last checkpoint, on the devices of `state`'s shardings; sets `iterator` to its saved position.
 
+        The number of processes may differ from that which saved it.
+
         Args:
           state: the state's shapes, dtypes and shardings.
           iterator: over the same examples, and with the same weights, as when it was saved.
 
         Raises:
-          UserError: if the run was started with a different model.
+          UserError: if the run was started with a different model or, of the iterator, number of workers.
         """
         step = self._manager.latest_step()
         try:
@@ -145,10 +148,10 @@ class Checkpoints:
                     params=ocp.args.StandardRestore(state.params),
                     ema=ocp.args.StandardRestore(state.ema),
                     optimizer=ocp.args.StandardRestore(_optimizer_item(state)),
-                    data=CheckpointRestore(iterator),
                     progress=ocp.args.JsonRestore(),
                 ),
             )
+            _set_position(iterator, self._directory / "checkpoints" / str(step) / "data")
         except ValueError as error:
             raise UserError(
                 f"{self._directory}: checkpoint {step} does not fit this config ({str(error).splitlines()[0]}); "
@@ -181,6 +184,16 @@ class Checkpoints:
         best, run_best = self._directory / "best", self._directory.parent / "best"
         if best.exists() and (self._validated or not run_best.exists()):
             link(run_best, pathlib.Path(self._directory.name) / "best")
+
+
+def _set_position(iterator: grain.DatasetIterator, folder: pathlib.Path) -> None:
+    """Sets an iterator to the position in `folder`, where each process of the job saved its own.
+
+    A position counts batches of the whole job, so that those of all processes are the same, whatever their number.
+    """
+    position, *_ = sorted(folder.glob("process_*.json"))
+    iterator.set_state(json.loads(position.read_text()))
+    iterator.start_prefetch()
 
 
 def link(path: pathlib.Path, target: pathlib.Path) -> None:

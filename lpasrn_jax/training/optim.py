@@ -12,6 +12,7 @@ from flax.traverse_util import path_aware_map
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.training.state import Params, Trained
+from lpasrn_jax.wording import counted
 
 
 def _step_schedule(stage: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.Schedule:
@@ -22,7 +23,8 @@ def _step_schedule(stage: ml_collections.ConfigDict, steps_per_epoch: int) -> op
 def _cosine_schedule(stage: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.Schedule:
     """Linear warm-up to `lr` over `warmup_epochs`, then cosine decay to 0 at the end of the stage."""
     if not 0 <= stage.warmup_epochs < stage.epochs:
-        raise UserError(f"stage.warmup_epochs: {stage.warmup_epochs} found; expected less than the stage's {stage.epochs} epochs")
+        epochs = counted(stage.epochs, "epoch")
+        raise UserError(f"stage.warmup_epochs: {stage.warmup_epochs} found; expected less than the stage's {epochs}")
     warmup_steps = round(stage.warmup_epochs * steps_per_epoch)
     return optax.warmup_cosine_decay_schedule(0.0, stage.lr, warmup_steps, stage.epochs * steps_per_epoch)
 

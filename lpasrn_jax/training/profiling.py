@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 
+from lpasrn_jax.escape import printable
+
 SKIPPED, TRACED = 10, 10  # steps: first those that compile and fill caches, then those that are traced
 
 
@@ -38,4 +40,4 @@ class StepProfile:
         if self._running:
             jax.profiler.stop_trace()
             self._running = False
-            print(f"profile of {TRACED} steps: {self._directory}", flush=True)
+            print(printable(f"profile of {TRACED} steps: {self._directory}"), flush=True)

@@ -17,6 +17,7 @@ from flax.traverse_util import flatten_dict
 from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
 
+from lpasrn_jax import runtime
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.training.meter import StepMeter
 from lpasrn_jax.training.profiling import StepProfile
@@ -43,7 +44,7 @@ class Reporter:
     def __init__(
         self, directory: pathlib.Path, first_step: int, num_steps: int, *, images_per_step: int = 1, profile: bool = False
     ):
-        is_first = jax.process_index() == 0
+        is_first = runtime.is_first_process()
         self._directory, self._first_step, self._began = directory, first_step, time.monotonic()
         self._writer = metric_writers.create_default_writer(str(directory), just_logging=not is_first)
         self._profile = StepProfile(directory / "profile", first_step) if profile and is_first else None
@@ -125,11 +126,12 @@ class Reporter:
             self._scores["best"] = metrics
         self.meter.restart()
         shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        self._bar.write(f"step {step}: {shown}  {note}")
+        self.say(f"step {step}: {shown}  {note}")
 
     def say(self, line: str) -> None:
-        """Print a line above the progress bar."""
-        self._bar.write(line)
+        """Print a line above the progress bar, in the first process."""
+        if not self._bar.disable:  # a bar that shows nothing would print it all the same
+            self._bar.write(line)
 
     def summary(self, step: int, finished: bool) -> None:
         """Print how the stage ended, its improvement since the first validation in this process, and the best checkpoint."""
@@ -142,7 +144,7 @@ class Reporter:
             lines.append(f"  from the first validation to the best: {', '.join(changes)}")
         lines.append(f"  best checkpoint: {self._directory / 'best'}")
         self._bar.clear()
-        self._bar.write("\n".join(lines))
+        self.say("\n".join(lines))
 
 
 def check_finite(step: int, metrics: Mapping[str, float]) -> None:

@@ -6,11 +6,11 @@ import contextlib
 import json
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 import filelock
 import jax
 import ml_collections
+from flax.traverse_util import flatten_dict
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.weights.bundle import write_atomically
@@ -55,17 +55,10 @@ def _check_same_run(directory: pathlib.Path, config: ml_collections.ConfigDict) 
     file = directory / CONFIG_FILE
     if not file.exists() or not has_begun(directory):
         return
-    old, new = _flat(json.loads(file.read_text())), _flat(json.loads(json.dumps(config.to_dict())))
+    old, new = (flatten_dict(json.loads(text), sep=".") for text in (file.read_text(), json.dumps(config.to_dict())))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key) and key not in FREE_KEYS:
             raise UserError(
                 f"{directory} holds a run with {key}={old.get(key)}, this config has {key}={new.get(key)}; "
                 "continue with the same config, or choose another --workdir"
             )
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    leaves = {}
-    for name, value in tree.items():
-        leaves |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return leaves

@@ -1,8 +1,10 @@
 """From folders of files to SR images and readings, whatever lies in them."""
 
 import csv
+import dataclasses
 import json
 import os
+import zlib
 
 import numpy as np
 import pytest
@@ -10,9 +12,11 @@ from PIL import Image
 
 import lpasrn_jax as lp
 from lpasrn_jax import images
+from lpasrn_jax.commands import enhanced_pictures
 from lpasrn_jax.commands.enhance_files import enhance_files
 from lpasrn_jax.commands.sources import find_sources
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.frames import read_image
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights.bundle import save_bundle
 from tests.random_bundle import part, random_bundle, track_bundle
@@ -64,6 +68,7 @@ def test_the_tables_hold_the_readings(reader, plates, tmp_path):
     assert rows.keys() == found.readings.keys() == {one["name"] for one in record["readings"]}
     for name, reading in found.readings.items():
         assert (rows[name]["text"], rows[name]["layout"], rows[name]["frames"]) == (reading.text, reading.layout, "1")
+        assert rows[name]["source"] == "original"
         assert float(rows[name]["confidence"]) == pytest.approx(reading.confidence, abs=1e-6)
         assert float(rows[name]["probability_7"]) == pytest.approx(reading.slots[6][1], abs=1e-6)
     assert {one["name"] for one in record["failed"]} == {"damaged", "notes.txt"}
@@ -113,6 +118,34 @@ def test_a_track_gives_one_image_of_all_frames(tmp_path, rng):
     (tmp_path / "kept.png").rename(tmp_path / "out/fused/track_00001.png")
     with pytest.raises(UserError, match=r"fused/track_00001.png exists; choose another folder"):
         run(reader, tmp_path / "set", tmp_path / "out")
+
+
+def test_under_each_image_stands_what_is_read_in_it_and_the_plate_has_its_own_line(tmp_path, rng, monkeypatch):
+    reader = lp.load(save_bundle(tmp_path / "track", track_bundle()))
+    folder = tmp_path / "set/track_00001"
+    folder.mkdir(parents=True)
+    frames = [folder / f"lr-00{i}.png" for i in (1, 2, 3)]
+    for frame in frames:
+        Image.fromarray(rng.integers(0, 256, (8, 24, 3), np.uint8)).save(frame)
+    drawn, lines, picture = [], [], np.zeros((9, 9, 3), np.uint8)
+    monkeypatch.setattr(enhanced_pictures, "image_grid", lambda columns, captions: drawn.append(captions) or picture)
+    monkeypatch.setattr(enhanced_pictures, "text_line", lambda text: lines.append(text) or picture)
+    read_as_it_is = reader.read_as_it_is
+
+    def named(image, **options):
+        """A random OCR reads the same in all images; this reading names its image."""
+        return dataclasses.replace(read_as_it_is(image, **options), text=f"{options['source']} {zlib.crc32(image.tobytes())}")
+
+    monkeypatch.setattr(reader, "read_as_it_is", named)
+    plate = run(reader, tmp_path / "set", tmp_path / "out", compare=True).readings["track_00001"]
+    *of_frames, of_track = drawn
+    for frame, texts in zip(frames, of_frames, strict=True):
+        lr = read_image(frame.read_bytes())
+        bicubic = images.to_uint8(images.bicubic_upscale(images.to_float(lr[None]), 2))[0]
+        shown = {"bicubic": ("original", bicubic), "SR": ("sr", reader.enhance(frame))}
+        assert texts == {title: [named(image, source=source).text] for title, (source, image) in shown.items()}
+    assert of_track == {**of_frames[0], "fused": [named(reader.enhance_track(frames), source="fused").text]}
+    assert lines == [f"plate, original+fused, 3 images: {plate}"] * 4
 
 
 def test_images_whose_names_meet_without_their_endings(reader, tmp_path, rng):

@@ -18,7 +18,7 @@ from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.reading.reading import create_reading
 from lpasrn_jax.weights.bundle import save_bundle
 from lpasrn_jax.weights.load import bundle_path, bundled_names, load_weights
-from tests.random_bundle import random_bundle
+from tests.random_bundle import random_bundle, track_bundle
 from tests.test_imports import TRAINING_PACKAGES
 
 
@@ -73,7 +73,7 @@ def test_reading_as_a_module_imports_no_training_package(weights, plate):
     script += "runpy.run_module('lpasrn_jax', run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["source"] == str(plate)
+    assert json.loads(done.stdout)["input"] == str(plate)
 
 
 def test_a_command_whose_packages_are_missing_names_the_extra(weights, monkeypatch, capsys):
@@ -97,7 +97,7 @@ def test_only_doubtful_characters_are_named():
     probabilities[np.arange(7), classes] = 1
     probabilities[1, classes[1]], probabilities[1, 8] = 0.995, 0.005
     probabilities[3, classes[3]], probabilities[3, 7], probabilities[3, 4] = 0.9, 0.098, 0.002
-    reading = create_reading(classes, probabilities, BRAZIL, frames=1, min_confidence=0.0)
+    reading = create_reading(classes, probabilities, BRAZIL, frames=1, source="original", min_confidence=0.0)
     assert doubts(reading) == ["character 4: 1 90.0%, or 7 9.8%"]
 
 
@@ -106,8 +106,8 @@ def test_read_as_json_is_one_object_per_line(weights, plate, tmp_path, capsys):
     damaged.write_text("no image")
     assert run("read", "--checkpoint", weights, "--json", plate, damaged, tmp_path / "missing.png") == 1
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [record["source"] for record in records] == [str(plate), str(damaged), str(tmp_path / "missing.png")]
-    assert records[0] == {"source": str(plate), **json.loads(json.dumps(lp.load(weights).read(plate).to_dict()))}
+    assert [record["input"] for record in records] == [str(plate), str(damaged), str(tmp_path / "missing.png")]
+    assert records[0] == {"input": str(plate), **json.loads(json.dumps(lp.load(weights).read(plate).to_dict()))}
     assert records[1]["error"].startswith("is not an image")
     assert records[2]["error"].startswith("does not exist")
 
@@ -132,7 +132,29 @@ def test_a_track_is_read_as_one(weights, tmp_path, rng, capsys):
         Image.fromarray(rng.integers(0, 256, (9, 25, 3), np.uint8)).save(folder / f"lr-00{k + 1}.png")
     assert run("read", "--checkpoint", weights, "--json", folder) == 0
     record = json.loads(capsys.readouterr().out)
-    assert (record["source"], record["frames"]) == (str(folder), 3)
+    assert (record["input"], record["frames"]) == (str(folder), 3)
+
+
+def test_read_writes_the_fused_image_of_a_track_and_of_nothing_else(plate, tmp_path, rng, capsys):
+    weights = save_bundle(tmp_path / "tracks", track_bundle())
+    frames = [rng.integers(0, 256, (9, 25, 3), np.uint8) for _ in range(3)]
+    (tmp_path / "track_00001").mkdir()
+    for k, frame in enumerate(frames, start=1):
+        Image.fromarray(frame).save(tmp_path / f"track_00001/lr-00{k}.png")
+    read = ("read", "--checkpoint", weights, "--json", "--fused", tmp_path / "out", tmp_path / "track_00001", plate)
+    assert run(*read) == 0
+    of_track, of_plate = map(json.loads, capsys.readouterr().out.splitlines())
+    assert of_track["fused"] == str(tmp_path / "out/track_00001.png")
+    assert "fused" not in of_plate
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["track_00001.png"]
+    np.testing.assert_array_equal(Image.open(of_track["fused"]), lp.load(weights).enhance_track(frames))
+    assert run(*read) == 1
+    assert "track_00001.png exists; remove it, or choose another folder" in capsys.readouterr().err
+
+
+def test_weights_without_a_fusion_write_no_fused_image(weights, plate, tmp_path, capsys):
+    assert run("read", "--checkpoint", weights, "--fused", tmp_path / "out", plate) != 0
+    assert "--fused: these weights have no fusion" in capsys.readouterr().err
 
 
 def test_enhance_without_an_input_says_so(weights, tmp_path, capsys):

@@ -123,17 +123,17 @@ def test_each_example_once_an_epoch_and_epochs_differ(reader):
     assert epochs[0] != sorted(epochs[0])
 
 
-@pytest.mark.parametrize(
-    "batch_size", [5, 4]
-)  # 4 does not divide an epoch's share of 15: a batch holds the end of one and the start of the next
-def test_shards_share_an_epoch(reader, batch_size):
-    shards = [
-        np.ravel(_indices(pipeline.train_batches(reader, batch_size=batch_size, seed=0, shard_index=i, shard_count=2), 15))
-        for i in range(2)
-    ]
-    for epoch in range(len(shards[0]) // 15):
-        share = [shard[15 * epoch : 15 * (epoch + 1)] for shard in shards]
-        assert sorted(np.concatenate(share)) == list(range(30))
+@pytest.mark.parametrize("probabilities", [None, WEIGHTED], ids=["shuffled", "weighted"])
+@pytest.mark.parametrize("shard_count", [2, 4])
+def test_the_parts_of_all_shards_are_the_batch_of_one(reader, probabilities, shard_count):
+    with_margins = dataclasses.replace(reader, crop_margins=(0.0, 0.3))  # which are random
+    whole = pipeline.train_batches(with_margins, batch_size=8, seed=3, probabilities=probabilities)
+    share = dict(batch_size=8 // shard_count, seed=3, probabilities=probabilities, shard_count=shard_count)
+    shards = [pipeline.train_batches(with_margins, **share, shard_index=i) for i in range(shard_count)]
+    for _ in range(6):  # a batch in the middle holds the end of one epoch and the start of the next
+        batch, parts = next(whole), [next(shard) for shard in shards]
+        for name, values in batch.items():
+            np.testing.assert_array_equal(values, np.concatenate([part[name] for part in parts]), err_msg=name)
 
 
 def _weighted_draws():
@@ -175,7 +175,9 @@ def test_a_weighted_draw_says_nothing_of_the_next():
 def test_weighted_shards_share_one_order():
     order = pipeline.weighted_order(WEIGHTED, 3)
     for shard in range(2):
-        assert _weighted_batches(shard, 2)[:100].tolist() == [order[n] for n in range(shard, 200, 2)]
+        first, second = 50 * shard, 100 + 50 * shard
+        expected = [order[n] for n in (*range(first, first + 50), *range(second, second + 50))]
+        assert _weighted_batches(shard, 2)[:100].tolist() == expected
 
 
 def test_the_improbable_is_never_drawn():

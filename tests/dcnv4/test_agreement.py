@@ -125,14 +125,14 @@ DRAWS = 6
 DRAWN = settings(max_examples=DRAWS, deadline=None, derandomize=True, phases=[Phase.generate])
 
 
-@pytest.mark.parametrize("drawn", range(DRAWS))
-def test_drawn_problems(implementation, drawn, drawn_problems):
-    spec, *problem = drawn_problems[drawn]
+@pytest.mark.parametrize("number", range(DRAWS))
+def test_random_problems(implementation, number, random_problems):
+    spec, *problem = random_problems[number]
     assert_close(implementation(spec, *problem), oracle.deform_conv(*problem, **vars(spec)), "float32", least=1.0)
 
 
 @pytest.fixture(scope="module")
-def drawn_problems():
+def random_problems():
     """The same draws for every implementation."""
     drawn = []
 

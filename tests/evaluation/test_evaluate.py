@@ -240,6 +240,14 @@ def test_the_report_says_what_plates_the_calibration_is_of(judged, tracks_root, 
     assert f"at temperature 1.500 and frame correlation 0.500, fitted on plates set apart for it. {sentence}" in text
 
 
+@pytest.mark.parametrize(("root", "val_root", "plates"), [
+    ("other", "same", "judged"), ("same", "other", "other"), ("same", "", "judged"), ("same", None, "unknown"),
+])  # fmt: skip
+def test_the_calibration_of_a_run_with_a_root_for_validation_is_of_that_root(tracks_root, tmp_path, root, val_root, plates):
+    places = {"same": str(tracks_root), "other": str(tmp_path), "": "", None: str(tmp_path / "gone")}
+    assert calibration_plates({"root": places[root], "val_root": places[val_root]}, str(tracks_root), "all") == plates
+
+
 def test_rows_go_from_the_largest_gain_to_the_smallest():
     assert report.rows_by_gain(np.array([0.5, 3.0, -1.0, 2.0, 1.0]), 3).tolist() == [1, 4, 2]
     assert report.rows_by_gain(np.array([0.5, 3.0]), 12).tolist() == [1, 0]
@@ -336,11 +344,20 @@ def test_two_evaluations_of_the_same_images_are_paired(bundle, judged, judge_bun
         assert ours["char_acc/sr"].mean() == pytest.approx(found["char_acc"]["sr"])
         differences = ours["char_acc/sr"] - theirs["char_acc/sr"]
         low, high = bootstrap_interval(differences, ours["plates"].tolist())
+        assert ours["tracks/3"].mean() == pytest.approx(found["track_acc"]["log_probs"]["3"])
+        of_tracks = bootstrap_interval(ours["tracks/3"] - theirs["tracks/3"], ours["plates"].tolist())
     new, old = found["char_acc"]["sr"], judged[0]["char_acc"]["sr"]
     text = (folder / "report.md").read_text()
     assert f"| characters right, SR | {new:.2%} | {old:.2%} | {new - old:+.2%} [{low:+.2%}, {high:+.2%}] |" in text
+    gain = found["track_acc"]["log_probs"]["3"] - judged[0]["track_acc"]["log_probs"]["3"]
+    assert f"| {gain:+.2%} [{of_tracks[0]:+.2%}, {of_tracks[1]:+.2%}] |" in line_of(text, "tracks wholly right, 3 frames")
     psnr = f"{found['psnr']['bicubic']:.2f}"
     assert f"| PSNR, dB, bicubic | {psnr} | {psnr} | +0.00 [+0.00, +0.00] |" in text
+
+
+def line_of(text, title):
+    """The row of a table in Markdown with that title."""
+    return next(line for line in text.split("## Compared")[1].splitlines() if line.startswith(f"| {title} |"))
 
 
 def test_without_the_frames_a_difference_has_no_interval(judged, judge_bundle, bundle, tmp_path):

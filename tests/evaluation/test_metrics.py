@@ -15,7 +15,7 @@ TEXT = np.array([[0, 1, 2, 3], [0, 1, 2, 3], [0, 1, 2, 3]])
 READ = np.array([[0, 1, 2, 3], [0, 2, 2, 1], [1, 0, 3, 2]])
 
 
-def test_accuracies_are_one_value_an_example():
+def test_accuracies_are_one_value_per_example():
     assert metrics.char_accuracy(READ, TEXT).tolist() == [1.0, 0.5, 0.0]
     assert metrics.word_accuracy(READ, TEXT).tolist() == [1.0, 0.0, 0.0]
 

@@ -16,7 +16,7 @@ A, B = 0, 1  # two characters of an alphabet of two; their CTC classes are 1 and
 
 @jax.jit
 def loss_and_gradient(logits, text):
-    """One loss an example, and its gradient."""
+    """One loss per example, and its gradient."""
     losses, pull_back = jax.vjp(lambda logits: ctc_loss.ctc_loss(logits, text), logits)
     return losses, pull_back(jnp.ones_like(losses))[0]
 

@@ -12,7 +12,7 @@ def pair(rng):
     return rng.uniform(-1, 1, (3, 20, 24, 3)).astype(np.float32), rng.uniform(-1, 1, (3, 20, 24, 3)).astype(np.float32)
 
 
-def test_l1_is_one_mean_an_example():
+def test_l1_is_one_mean_per_example():
     sr = jnp.zeros((2, 4, 4, 3))
     hr = jnp.stack([jnp.full((4, 4, 3), 0.5), jnp.full((4, 4, 3), -0.25)])
     np.testing.assert_allclose(pixel.l1(sr, hr), [0.5, 0.25])

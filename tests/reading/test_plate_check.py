@@ -27,7 +27,7 @@ def test_plates_have_the_shape_of_one(size):
     ((480, 480), "an image of 480 x 480 pixels has not the shape of a plate, 1.2 to 6.6 times as wide as high"),
     ((4000, 3000), "has not the shape"),
     ((20, 200), "has not the shape"),
-    ((6, 30), "30 x 6 pixels are too few for 7 characters, which need 21 x 7"),
+    ((6, 30), "30 x 6 pixels are too few for 7 characters; expected at least 21 x 7"),
     ((10, 20), "are too few"),
 ])  # fmt: skip
 def test_what_has_not_the_shape_of_a_plate(size, reason):

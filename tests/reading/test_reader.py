@@ -16,7 +16,7 @@ from lpasrn_jax.reading import programs
 from lpasrn_jax.reading.decode import decode_slots
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
 from lpasrn_jax.weights.load import load_weights
-from tests.random_bundle import GENERATOR, OCR, part, random_bundle
+from tests.random_bundle import GENERATOR, OCR, part, random_bundle, track_bundle
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,33 @@ def test_an_image_larger_than_the_generator_takes_is_read_as_it_is(bundle, reade
     image = rng.integers(0, 256, (16, 48, 3), np.uint8)
     slots = jax.jit(create_ocr(OCR, BRAZIL).apply)({"params": bundle.params["ocr"]}, images.to_float(image[None])).slots
     assert reader.read(image).text == BRAZIL.decode(decode_slots(slots, BRAZIL.layout_masks()).classes[0])
+
+
+def test_a_reading_names_the_images_that_it_was_read_in(bundle, reader, load, rng):
+    small, large = rng.integers(0, 256, (8, 24, 3), np.uint8), rng.integers(0, 256, (16, 48, 3), np.uint8)
+    assert [reading.source for reading in reader.read_many([small, large])] == ["original+sr", "original"]
+    assert reader.read_track([small, large]).source == "original+sr"
+    assert load(part(bundle, "ocr")).read(small).source == "original"
+    fusing = load(track_bundle())
+    assert [fusing.read_track(frames).source for frames in ([small], [small] * 2, [small, small, large], [large] * 2)] == [
+        "original+sr", "original+fused", "original+fused", "original",
+    ]  # fmt: skip
+    halves = [fusing.evidence(frames) for frames in ([small], [small] * 2)]
+    assert [(one.reading.source, one.pixels.source, one.generator.source) for one in halves] == [
+        ("original+sr", "original", "sr"), ("original+fused", "original", "fused"),
+    ]  # fmt: skip
+    assert reader.read(small).to_dict()["source"] == "original+sr"
+
+
+def test_an_image_is_read_without_the_generator_where_that_is_asked_for(bundle, reader, load, rng):
+    """However small it is: an SR image of a small plate has no more pixels than the generator takes."""
+    sr = reader.enhance(rng.integers(0, 256, (4, 12, 3), np.uint8))
+    reading, alone = reader.read_as_it_is(sr, source="sr"), load(part(bundle, "ocr")).read(sr)
+    assert (reading.text, reading.source) == (alone.text, "sr")
+    np.testing.assert_allclose(reading.confidence, alone.confidence, rtol=1e-4)
+    assert abs(reading.confidence / reader.read(sr).confidence - 1) > 1e-3
+    with pytest.raises(UserError, match="source: 'bicubic' found; expected one of original, sr, fused"):
+        reader.read_as_it_is(sr, source="bicubic")
 
 
 def test_a_track_is_read_from_the_sum_of_its_frames(bundle, reader, rng):

@@ -1,8 +1,7 @@
-"""A server around the bundled weights, on a port of its own, and a browser to look at its page with."""
+"""A server around the bundled weights, on a port of its own."""
 
 import contextlib
 import pathlib
-import shutil
 import threading
 import time
 
@@ -15,7 +14,6 @@ from lpasrn_jax.serve.limits import DEFAULT_LIMITS
 from lpasrn_jax.serve.server import bind, create_server
 
 EXAMPLES = app.STATIC / "examples"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @pytest.fixture(scope="session")
@@ -51,18 +49,6 @@ def running_server(reader, limits=DEFAULT_LIMITS):
 def client(address):
     with httpx.Client(base_url=address, timeout=120) as client:
         yield client
-
-
-@pytest.fixture(scope="session")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; it is in the extra dev")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the PATH; Debian has it as `apt-get install chromium`")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found)
-        yield browser
-        browser.close()
 
 
 def example(name: str) -> pathlib.Path:

@@ -8,6 +8,7 @@ import json
 import random
 import re
 import struct
+import tempfile
 import zlib
 
 import cv2
@@ -71,6 +72,18 @@ def test_what_the_examples_are_read_as(client):
     assert [one["text"] for one in found[:2]] == ["LPR2026", "BRA2E19"]
     assert [one["rejected"] for one in found] == [False, False, True]
     assert found[2]["certainty"] == "cannot be read"
+
+
+def test_an_upload_touches_no_disk(client, rng, monkeypatch):
+    def stored(file):
+        raise AssertionError("an upload was about to be written to a file")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", stored)
+    noise = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (500, 1200, 3), np.uint8)).save(noise, "png")
+    content = noise.getvalue()
+    assert len(content) > 1_000_000  # what Starlette itself keeps in memory
+    assert post(client, "/read", ("noise.png", content)).status_code == 200
 
 
 def test_the_layout_can_be_given(client, reader):

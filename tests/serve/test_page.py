@@ -227,3 +227,16 @@ def test_screenshots_for_the_documentation(visit, request):
         shown_text(page)
         page.wait_for_timeout(1000)
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+def test_the_page_for_programs_lists_calls_fields_and_limits(visit, address):
+    page = visit()
+    page.goto(f"{address}/api.html")
+    page.wait_for_selector("#calls section:nth-child(3)")
+    page.wait_for_function("document.getElementById('limits').textContent")
+    assert {"POST /read", "POST /enhance"} <= {*page.locator("#calls h2").all_inner_texts()}
+    reading = page.locator("#calls section").filter(has=page.get_by_role("heading", name="POST /read")).locator("td > code")
+    assert {"images", "corners", "layout", "text", "confidence", "is_plate"} <= {*reading.all_inner_texts()}
+    assert {"413", "422"} <= {*page.locator("#errors code").all_inner_texts()}
+    assert page.locator("#limits").inner_text().startswith("At most 16 images of one plate")
+    assert f"{address}/read" in page.locator("#try").inner_text()

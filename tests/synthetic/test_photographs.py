@@ -9,6 +9,7 @@ from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.synthetic import photographs
 from lpasrn_jax.synthetic.plate import draw_plate
 from lpasrn_jax.synthetic.ranges import RANGES
+from tests.reading.test_inputs import huge_png
 
 PLATES = {"ABC1234": ("Brazilian", "LLLNNNN"), "QRS5T67": ("Mercosur", "LLLNLNN")}
 
@@ -110,7 +111,11 @@ def test_wrong_labels_are_said_in_one_line(labels, message, folder, tmp_path):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("content", "message"), [(b"", "no image"), (b"text", "no image"), (None, "8 pixels high")])
+@pytest.mark.parametrize(("content", "message"), [
+    (b"", "is empty"), (b"text", "is not an image"), (None, "8 pixels high"),
+    (huge_png(), "(is 30000 x 30000|has too many) pixels"),
+    (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 90 30\n", "is not an image"),
+])  # fmt: skip
 def test_a_photograph_that_cannot_be_used_is_named(content, message, tmp_path):
     path = tmp_path / "bad.png"
     path.write_bytes(cv2.imencode(".png", np.zeros((8, 30, 3), np.uint8))[1].tobytes() if content is None else content)

@@ -119,3 +119,20 @@ def test_what_a_stage_starts_with_is_not_its_own_work(stage):
     lineages = {name: (stage / name / "config/metadata").read_text() for name in ("best", "last")}
     assert '"lineage": ["pretrain"]' in lineages["best"]
     assert '"lineage": ["pretrain", "warmup"]' in lineages["last"]
+
+
+def test_one_process_continues_the_checkpoint_of_two(stage):
+    batches = iter(grain.MapDataset.range(10).to_iter_dataset())
+    assert [next(batches) for _ in range(3)] == [0, 1, 2]
+    progress = {"best": None, "stale": 0, "finished": False, "stopped": True, "lineage": ["warmup"]}
+    with Checkpoints(stage, CONFIG) as checkpoints:
+        checkpoints.save(state_at(5), batches, progress)
+    (position,) = stage.glob("checkpoints/5/data/process_*.json")
+    assert position.name == "process_0-of-1.json"
+    for number in range(2):
+        position.with_name(f"process_{number}-of-2.json").write_text(position.read_text())
+    position.unlink()
+    fresh = iter(grain.MapDataset.range(10).to_iter_dataset())
+    with Checkpoints(stage, CONFIG) as checkpoints:
+        state, restored = checkpoints.restore(state_at(0), fresh)
+    assert (int(state.step), restored, next(fresh)) == (5, progress, 3)

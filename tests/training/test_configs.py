@@ -18,7 +18,7 @@ from lpasrn_jax.models import PlateModel
 from lpasrn_jax.training import optim
 
 ROOT = pathlib.Path(__file__).parents[2]
-STEPS = 10  # an epoch
+STEPS = 10  # per epoch
 PRESETS = ("", "quick")
 NUMBERS = range(5)
 

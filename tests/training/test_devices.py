@@ -7,10 +7,13 @@ import numpy as np
 from jax.sharding import Mesh
 
 from lpasrn_jax import runtime
-from lpasrn_jax.commands.bench_data import pipeline_rate
+from lpasrn_jax.commands import bench_data
+from lpasrn_jax.commands.bench_data import pipeline_rate, training_rate
+from lpasrn_jax.models import PlateModel
 from lpasrn_jax.training import batches
 from lpasrn_jax.training.loop import train_and_evaluate
 from lpasrn_jax.weights.orbax import load_checkpoint
+from tests.layouts_campaign import LAYOUTS, LIMIT, compare, losses
 
 
 def test_a_checkpoint_of_four_devices_goes_on_on_one_as_it_would_have_on_four(trained, tiny_config, tmp_path, monkeypatch):
@@ -25,6 +28,17 @@ def test_a_checkpoint_of_four_devices_goes_on_on_one_as_it_would_have_on_four(tr
     assert on_one.step == whole.step == 2 * on_four.step > 10
     # Sums over a batch add up in another order, and Adam divides by the root of small squares.
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), on_one.params, whole.params)
+
+
+def test_losses_do_not_depend_on_processes_and_devices(tiny_stage, tmp_path):
+    config = tiny_stage(2)
+    config.stage.after.name = ""  # from random weights
+    config.train.log_every_steps = 1
+    one, *others = (losses(config, tmp_path / name.replace(" ", "-"), layout) for name, layout in LAYOUTS.items())
+    assert {step for _, step in one} >= {1, 2, 3}
+    for other in others:
+        _, absolute, _ = compare(one, other, steps=3)
+        assert absolute <= LIMIT
 
 
 def test_the_pipeline_s_rate_is_of_images_and_its_workers_are_stopped(tiny_config, monkeypatch):
@@ -42,3 +56,26 @@ def test_the_pipeline_s_rate_is_of_images_and_its_workers_are_stopped(tiny_confi
     rate = pipeline_rate(None, None, tiny_config, seconds=0.4)
     assert 0 < rate <= tiny_config.train.batch_size / 0.02
     assert made.closed
+
+
+def test_the_rate_of_training_is_of_images_in_steps_that_train(tiny_config, tmp_path, monkeypatch):
+    model = PlateModel.from_config(tiny_config, tiny_config.stage.networks)
+    losses = []
+
+    def calls_per_second(call, seconds):
+        losses.extend(float(call()) for _ in range(3))
+        return 2.0
+
+    monkeypatch.setattr(bench_data, "_calls_per_second", calls_per_second)
+    tracks = batches.prepare_tracks(model, tiny_config, tmp_path)
+    assert training_rate(tracks, model, tiny_config, seconds=1.0) == 2.0 * tiny_config.train.batch_size
+    assert losses[0] > losses[-1] > 0  # of the same batch
+
+
+def test_tracks_are_prepared_in_the_run_s_folder_unless_the_config_names_another(tiny_config, tmp_path):
+    model = PlateModel.from_config(tiny_config, tiny_config.stage.networks)
+    for named, expected in (("", tmp_path / "run/prepared"), (str(tmp_path / "scratch"), tmp_path / "scratch")):
+        tiny_config.data.tfds_dir = named
+        assert not expected.exists()
+        batches.prepare_tracks(model, tiny_config, tmp_path / "run")
+        assert [*expected.glob("lp_tracks/*")]

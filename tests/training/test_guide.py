@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import re
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -387,3 +388,15 @@ def test_a_stage_lasts_its_epochs_and_reweights_at_its_interval(
     model = PlateModel.from_config(config, config.stage.networks)
     steps_per_epoch = batches.steps_per_epoch(batches.prepare_tracks(model, config, pathlib.Path()), config)
     assert load_checkpoint(tmp_path / "run/hard_mining/last").step == epochs * steps_per_epoch > 0
+
+
+@each_snippet
+def test_each_key_stands_beside_ours_on_the_page_for_those_who_know_the_guide(snippet):
+    keys: set[str] = set()
+    for cell in re.findall(r"^\| (`[^|]+) \|", (ROOT / "docs/from-pytorch.md").read_text(), re.MULTILINE):
+        parent = ""
+        for name in re.findall(r"`([^`]+)`", cell):  # after `a.b.c`, `.d` is `a.b.d`
+            name = parent + name if name.startswith(".") else name
+            parent = name.rpartition(".")[0]
+            keys.add(name)
+    assert {key for key, _ in leaves(yaml.safe_load(snippet.content))} <= keys

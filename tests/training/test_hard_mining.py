@@ -1,4 +1,4 @@
-"""The miner's sums by hand, and that what is learned about an example goes to that example and decides how often it is drawn."""
+"""The miner's sums by hand, and that what is learned about an example goes to that example and decides its sampling rate."""
 
 import contextlib
 import dataclasses
@@ -149,8 +149,8 @@ def test_metrics_by_hand():
     miner.reweight(0.0)
     # Weights 1.1, 0.6, eighteen times 0.1, and the mean of these, 0.175, for the twenty not seen.
     shares = np.array([1.1, 0.6] + [0.1] * 18 + [0.175] * 20) / 7.0
-    drawn = {"p_hard": 1.0, "effective_examples": math.exp(stats.entropy(shares)), "max_over_uniform": 40 * 1.1 / 7.0}
-    expected = {f"stage4_hard_mining/{name}": value for name, value in (shuffling | drawn).items()}
+    sampling = {"p_hard": 1.0, "effective_examples": math.exp(stats.entropy(shares)), "max_over_uniform": 40 * 1.1 / 7.0}
+    expected = {f"stage4_hard_mining/{name}": value for name, value in (shuffling | sampling).items()}
     assert miner.metrics() == pytest.approx(expected)
 
 
@@ -210,7 +210,7 @@ def reader(prepared):
 
 
 def read_right(batch):
-    """Stands for the accuracy of each example: numbers in [0, 1) drawn from their content, and not from their index."""
+    """Stands for the accuracy of each example: numbers in [0, 1) made from their content, and not from their index."""
     examples = zip(batch["lr"], batch["hr"], batch["text"], strict=True)
     return np.array([zlib.crc32(lr.tobytes() + hr.tobytes() + text.tobytes()) / 2**32 for lr, hr, text in examples])
 

@@ -3,9 +3,12 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import pytest
 
@@ -162,6 +165,31 @@ def test_a_stage_that_improves_nothing_says_so(tiny_config, trained, tmp_path, m
     last = load_weights(tmp_path / "lcofl/last")
     assert "note" not in last.about
     assert last.config["lineage"] == [STAGE, "lcofl"]
+
+
+LOCKED = """
+import sys, time
+from ml_collections import ConfigDict
+from lpasrn_jax.training.stages import open_stage
+with open_stage(sys.argv[1], ConfigDict({"stage": {"name": "warmup"}})):
+    print("locked", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_process_that_is_killed_leaves_no_lock(tmp_path):
+    config = ml_collections.ConfigDict({"stage": {"name": "warmup"}})
+    with subprocess.Popen([sys.executable, "-c", LOCKED, tmp_path], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "locked\n"
+            with pytest.raises(UserError, match="another process trains here"), open_stage(str(tmp_path), config):
+                pass
+        finally:
+            process.kill()
+        process.wait(60)
+    assert (tmp_path / "warmup/.lock").exists()
+    with open_stage(str(tmp_path), config) as directory:
+        assert directory == tmp_path / "warmup"
 
 
 def test_a_folder_that_is_in_use_is_refused(tiny_config, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util.tensor_util import make_ndarray
 
+from lpasrn_jax import runtime
 from lpasrn_jax.training import meter, profiling
 from lpasrn_jax.training.reporting import NonFiniteLossError, Reporter, check_finite
 
@@ -85,6 +86,19 @@ def test_what_has_become_of_a_stage_is_said_at_its_end(tmp_path, capsys):
     assert "warmup: finished at step 20, after 0 min" in told
     assert "from the first validation to the best: psnr 20 -> 23.5\n" in told
     assert f"best checkpoint: {tmp_path}/warmup/best" in told
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_only_the_first_process_prints_and_writes(tmp_path, monkeypatch, capsys, is_first):
+    monkeypatch.setattr(runtime, "is_first_process", lambda: is_first)
+    with Reporter(tmp_path / "warmup", 0, 20) as reporter:
+        reporter.validation(10, {"psnr": 20.0}, {}, note="")
+        reporter.say("a line")
+        reporter.summary(20, finished=True)
+    told = capsys.readouterr()
+    assert [part in told.out for part in ("psnr 20", "a line", "finished at step 20")] == 3 * [is_first]
+    assert bool(told.out + told.err) == is_first
+    assert bool([*tmp_path.glob("warmup/events*")]) == is_first
 
 
 def test_ten_steps_are_traced_after_the_first_ten(tmp_path, monkeypatch, capsys):

@@ -1,16 +1,23 @@
-"""TensorBoard's port, and that it answers."""
+"""TensorBoard's port, that it answers, and what it shows of a run."""
 
+import json
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
 
+from lpasrn_jax.commands.training_flags import load_config
+from lpasrn_jax.synthetic.tracks import write_tracks
 from lpasrn_jax.training import tensorboard as module
+from lpasrn_jax.training.loop import train_and_evaluate
 from lpasrn_jax.training.tensorboard import free_port, tensorboard
+
+CARDS = "train/(l1_)?loss|val/(char_acc|psnr|pictures)$"  # of the documentation's picture
 
 
 @pytest.fixture
@@ -72,3 +79,43 @@ def ends(port: int) -> bool:
                 return True
         time.sleep(0.1)
     return False
+
+
+def shown(port: int, plugin: str, run: str) -> set[str]:
+    """The tags of a run that a plugin of TensorBoard shows, which reads the events every few seconds."""
+    for _ in range(120):
+        with urllib.request.urlopen(f"http://localhost:{port}/data/plugin/{plugin}/tags") as response:
+            tags = json.load(response)
+        if tags.get(run):
+            return set(tags[run])
+        time.sleep(0.5)
+    return set()
+
+
+def test_it_shows_the_figures_and_pictures_of_one_stage_after_the_other(tiny_stage, tmp_path):
+    with tensorboard(tmp_path, free_port(6100)) as port:
+        assert answers(port)
+        for number, name in enumerate(("pretrain", "warmup")):
+            train_and_evaluate(tiny_stage(number), str(tmp_path))
+            scalars = {"train/loss", "train/learning_rate", "val/char_acc", "val/word_acc", "performance/images_per_second"}
+            assert scalars <= shown(port, "scalars", name)
+            assert {"val/pictures", "val/confusions"} <= shown(port, "images", name)
+        assert "train/loss" in shown(port, "scalars", "pretrain")  # still
+
+
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")  # ml_collections loads config files with it
+def test_screenshot_for_the_documentation(browser, tmp_path, request):
+    folder = request.config.getoption("--screenshots")
+    if folder is None:
+        pytest.skip("no --screenshots=DIR given")
+    write_tracks(tmp_path / "tracks", 80, seed=5)
+    with tensorboard(tmp_path / "run", free_port(6100)) as port:
+        for number, epochs in enumerate((8, 4)):
+            config = load_config(f"configs/stage{number}.py:quick", [f"--config.data.root={tmp_path}/tracks"])
+            config.stage.epochs, config.train.log_every_steps, config.data.val_split = epochs, 4, 0.1
+            train_and_evaluate(config, str(tmp_path / "run"))
+        assert "val/pictures" in shown(port, "images", "warmup")
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.goto(f"http://localhost:{port}/?darkMode=false#timeseries&tagFilter={urllib.parse.quote(CARDS)}")
+        page.wait_for_timeout(8000)
+        page.screenshot(path=f"{folder}/tensorboard.png")

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from lpasrn_jax.commands.main import run_command
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.models import PlateModel
 from lpasrn_jax.plates import BRAZIL
@@ -48,6 +49,26 @@ def test_the_script_exports_what_a_fresh_process_runs(tmp_path, params):
     arguments = [tmp_path / "small.stablehlo", tmp_path / "lr.npy", tmp_path / "sr.npy"]
     subprocess.run([sys.executable, "-c", RUN_ELSEWHERE, *arguments], check=True)
     np.testing.assert_allclose(np.load(tmp_path / "sr.npy"), jax.jit(MODEL.enlarge)(params, images), atol=1e-5)
+
+
+def test_a_program_takes_images_of_the_size_that_the_weights_were_trained_on(tmp_path, params):
+    path = save_bundle(tmp_path / "small", Bundle(params, CONFIG, {}))
+    command = ["--checkpoint", str(path), "--out", str(tmp_path / "small.stablehlo"), "--platforms", "cpu"]
+    with pytest.raises(SystemExit, match="^0$"):
+        run_command("export", command)
+    (taken,) = jax.export.deserialize(bytearray((tmp_path / "small.stablehlo").read_bytes())).in_avals
+    assert taken.shape[1:] == (8, 24, 3)
+
+
+def test_a_program_in_half_precision_may_differ_as_its_mantissa_does(tmp_path, params, monkeypatch):
+    config = {**CONFIG, "model": {**CONFIG["model"], "dtype": "bfloat16"}}
+    model = PlateModel.from_config(config, ["generator"])
+    difference = export.write_export(tmp_path / "half", model, params, (8, 8), ["cpu"])
+    assert export.TOLERANCES["float32"] < difference < export.TOLERANCES["bfloat16"]
+    assert (tmp_path / "half").stat().st_size > 0
+    monkeypatch.setitem(export.TOLERANCES, "bfloat16", difference / 2)
+    with pytest.raises(UserError, match="away from the model"):
+        export.write_export(tmp_path / "refused", model, params, (8, 8), ["cpu"])
 
 
 def test_a_program_that_differs_is_not_written(tmp_path, params, monkeypatch):

@@ -1,4 +1,4 @@
-"""ONNX programs, where jax2onnx is installed: `make onnx`, `.venv-onnx/bin/pip install pytest`, and pytest this file there."""
+"""ONNX programs, where jax2onnx is installed: `make test-onnx`."""
 
 import importlib.util
 import pathlib

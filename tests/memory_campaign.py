@@ -1,0 +1,84 @@
+"""Resident memory of a long training, validation and saving included: python -m tests.memory_campaign --steps 3000 --stages 1 4
+
+Each stage is trained by scripts/train.py at the quick preset, from random weights. The memory is that which the run writes to
+TensorBoard (`memory/host_mib`); over the last two thirds of the steps, largest and smallest must lie within 2 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import jax
+import numpy as np
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
+
+from lpasrn_jax.commands.training_flags import load_config
+from lpasrn_jax.models import PlateModel
+from lpasrn_jax.weights.bundle import Bundle, save_bundle
+
+ROOT = pathlib.Path(__file__).parents[1]
+TRACKS = 100  # of which nine in ten train: 28 steps an epoch, each of which ends with a validation and a checkpoint
+WARM_UP = 1 / 3  # of the steps: programs are compiled, buffers grow to their size
+LIMIT = 0.02
+
+
+def train(stage: int, steps: int, tracks: pathlib.Path, folder: pathlib.Path, overrides: list[str]) -> dict[int, float]:
+    """Resident memory in MiB by step, of a stage that is trained for about so many steps."""
+    file = f"configs/stage{stage}.py:quick"
+    config = load_config(file, [])
+    model = PlateModel.from_config(config, config.stage.networks)
+    params = jax.device_get(jax.jit(model.init)(jax.random.key(1)))
+    start = save_bundle(folder / "start", Bundle(params, config.to_dict(), {}))
+    steps_per_epoch = int(0.9 * TRACKS) * 5 // config.train.batch_size
+    overrides = [
+        f"--config.data.root={tracks}",
+        "--config.data.val_split=0.1",
+        f"--config.init_from={start}",
+        f"--config.stage.epochs={-(-steps // steps_per_epoch)}",
+        "--config.train.early_stop=1000000",
+        *overrides,
+    ]
+    command = [sys.executable, "scripts/train.py", f"--config={file}", f"--workdir={folder / 'run'}", "--tensorboard=false"]
+    subprocess.run([*command, *overrides], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    events = EventAccumulator(str(folder / "run" / config.stage.name), size_guidance={"tensors": 0}).Reload()
+    return {event.step: float(make_ndarray(event.tensor_proto)) for event in events.Tensors("memory/host_mib")}
+
+
+def growth(memory: dict[int, float]) -> tuple[float, float]:
+    """Largest minus smallest memory after the warm-up, as a fraction of the smallest; and the slope in MiB per 100 steps."""
+    steps, values = (np.array(column) for column in zip(*sorted(memory.items()), strict=True))
+    settled = steps >= WARM_UP * steps[-1]
+    steps, values = steps[settled], values[settled]
+    return float(values.max() / values.min() - 1), float(100 * np.polyfit(steps, values, 1)[0])
+
+
+def main() -> None:
+    from lpasrn_jax.synthetic import write_tracks
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--steps", type=int, default=3000, help="of each stage, at least (%(default)s)")
+    parser.add_argument("--stages", type=int, nargs="+", default=[1, 4], help="(%(default)s)")
+    flags, overrides = parser.parse_known_args()
+    within = True
+    with tempfile.TemporaryDirectory() as root:
+        tracks = pathlib.Path(root) / "tracks"
+        write_tracks(tracks, TRACKS, seed=5)
+        for stage in flags.stages:
+            folder = pathlib.Path(root) / f"stage{stage}"
+            folder.mkdir()
+            memory = train(stage, flags.steps, tracks, folder, overrides)
+            spread, slope = growth(memory)
+            shown = "  ".join(f"{step}: {memory[step]:.0f}" for step in sorted(memory)[:: max(1, len(memory) // 12)])
+            print(f"stage {stage}, MiB by step: {shown}")
+            print(f"stage {stage}: {spread:.2%} over the last two thirds, {slope:+.2f} MiB per 100 steps", flush=True)
+            within = within and spread <= LIMIT
+    sys.exit(0 if within else 1)
+
+
+if __name__ == "__main__":
+    main()
