@@ -46,6 +46,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--batch", type=int, default=4, help="images in a step of the comparison (%(default)s)")
     parser.add_argument("--steps", type=int, default=5, help="timed steps per process (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="processes per row; they take turns (%(default)s)")
+    parser.add_argument("--networks", nargs="+", default=list(FLAX), choices=FLAX, help="that are compared; all if not given")
     parser.add_argument("--stages", nargs="*", default=list(STAGES), choices=STAGES, help="timed by themselves; all if not given")
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES, help="of the stages (%(default)s)")
     parser.add_argument("--guide-batch", type=int, default=4, help="images in a stage's step at the guide's size (%(default)s)")
@@ -63,7 +64,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _print_comparison(flags: argparse.Namespace, arguments: list[str], folder: str) -> None:
-    rows = [*(f"torch/{network}" for network in PYTORCH), *(f"jax/{network}" for network in FLAX)]
+    beside_all = {BESIDE.get(network, network): None for network in flags.networks}
+    rows = [*(f"torch/{network}" for network in beside_all), *(f"jax/{network}" for network in flags.networks)]
     seconds: dict[str, list[float]] = {row: [] for row in rows}
     for _ in range(flags.rounds):
         for row in rows:
@@ -72,7 +74,7 @@ def _print_comparison(flags: argparse.Namespace, arguments: list[str], folder: s
     print(f"{flags.batch} x {LR_SIZE[0]} x {LR_SIZE[1]}, {flags.features} features, {flags.blocks} blocks, {_machine()}\n")
     print("| network | PyTorch, ms per step | JAX, ms per step | times PyTorch's speed |")
     print("|---|---|---|---|")
-    for network in FLAX:
+    for network in flags.networks:
         beside, ours = medians[f"torch/{BESIDE.get(network, network)}"], medians[f"jax/{network}"]
         theirs = f"{beside * 1e3:.0f}" if network in PYTORCH else f"({beside * 1e3:.0f}, {BESIDE[network]})"
         print(f"| {network} | {theirs} | {ours * 1e3:.0f} | {beside / ours:.2f} |", flush=True)

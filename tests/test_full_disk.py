@@ -124,9 +124,10 @@ def test_training_keeps_the_last_whole_checkpoint(disk, tracks_root, tfds_dir, t
         finally:
             process.kill()
     stderr = (tmp_path / "stderr").read_text()
-    assert_one_line(code, stderr, workdir / "warmup")
-    assert "never awaited" not in stderr
-    assert "shutdown" not in stderr
+    assert code == 2, stderr
+    # Orbax, which saves in threads of its own, may print what they met before.
+    (told,) = [line for line in stderr.splitlines() if line.startswith("error:")]
+    assert_told(told, workdir / "warmup")
     for link in (workdir / "best", workdir / "warmup/best", workdir / "warmup/last"):
         assert load_checkpoint(link).params.keys() == {"generator"}
 

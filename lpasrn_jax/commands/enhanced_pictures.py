@@ -12,6 +12,7 @@ from lpasrn_jax.frames import frame_array
 from lpasrn_jax.pictures import image_grid, slot_bars, stacked, text_line
 from lpasrn_jax.reading.evidence import Evidence
 from lpasrn_jax.reading.reading import Reading
+from lpasrn_jax.wording import counted
 
 MAX_COMPARED = 1024  # pixels; a plate has fewer, and a picture of a whole photograph would take gigabytes
 
@@ -53,8 +54,7 @@ def comparison_picture(
 
 
 def _plate_line(reading: Reading) -> str:
-    count = "1 image" if reading.frames == 1 else f"{reading.frames} images"
-    return f"plate, {reading.source}, {count}: {reading}"
+    return f"plate, {reading.source}, {counted(reading.frames, 'image')}: {reading}"
 
 
 def evidence_picture(

@@ -6,9 +6,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.evaluation import calibration, strangers
@@ -111,7 +111,7 @@ def _shown(reader: Reader, track: GivenTrack) -> dict[str, RGB]:
     """The images that strangers read, by kind; `median`: of the registered bicubic frames, the plain way to use all of them."""
     first = track.frames[0]
     h, w, _ = first.shape
-    bicubic = [cv2.resize(frame, (4 * w, 4 * h), interpolation=cv2.INTER_CUBIC) for frame in track.frames]
+    bicubic = [np.asarray(Image.fromarray(frame).resize((4 * w, 4 * h), Image.Resampling.BICUBIC)) for frame in track.frames]
     shown = {
         "bicubic": bicubic[0],
         "median": np.median(register(np.stack(bicubic)), axis=0).astype(np.uint8),
