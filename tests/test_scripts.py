@@ -141,7 +141,7 @@ def test_two_processes_train_one_model_stop_at_the_same_step_and_one_continues(t
             process.kill()
     assert [process.returncode for process in job] == [0, 0]
     assert "stopped before its end" in said[0]
-    assert not [line for line in said[1].splitlines() if not line.startswith("[Gloo]")]
+    assert not any(line.startswith(("step ", "warmup")) for line in said[1].splitlines())
     last = tmp_path / "run/warmup/last"
     assert sorted(file.name for file in last.glob("data/process_*")) == ["process_0-of-2.json", "process_1-of-2.json"]
     stopped_at = load_checkpoint(last).step
