@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 import sys
-import threading
-import warnings
 from collections.abc import Iterator
 
 from lpasrn_jax.escape import printable
@@ -25,7 +22,6 @@ class UserError(ValueError):
         super().__init__(printable(message))
 
 
-SAVING_LOGGERS = ("absl", "asyncio")  # of Orbax and of what it saves with
 FULL_DISK = {number: os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
 
 
@@ -39,38 +35,6 @@ def full_disk(error: BaseException | None) -> str | None:
                 return words
         error = error.__cause__ or error.__context__
     return None
-
-
-class _OtherRecords(logging.Filter):
-    """Records of anything but a full disk."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        return not (full_disk(error) or any(words in record.getMessage() for words in FULL_DISK.values()))
-
-
-@contextlib.contextmanager
-def quiet_full_disk() -> Iterator[None]:
-    """Inside it, and afterwards if it ends with a full disk, libraries that save in threads of their own print nothing about it.
-
-    Orbax logs each thread's traceback, leaves coroutines that were never awaited, and goes on while the interpreter shuts down.
-    For the last seconds of a process: what is silenced then stays so.
-    """
-    with contextlib.ExitStack() as filtered:
-        filtered.enter_context(warnings.catch_warnings())
-        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-        for name in SAVING_LOGGERS:
-            logger, other = logging.getLogger(name), _OtherRecords()
-            logger.addFilter(other)
-            filtered.callback(logger.removeFilter, other)
-        try:
-            yield
-        except Exception as error:
-            if full_disk(error):
-                filtered.pop_all()  # closes nothing
-                logging.disable(logging.CRITICAL)
-                threading.excepthook = sys.unraisablehook = lambda *_: None
-            raise
 
 
 @contextlib.contextmanager

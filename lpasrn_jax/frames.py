@@ -94,6 +94,15 @@ def read_image(encoded: bytes) -> UInt8[np.ndarray, "h w 3"]:
     return decode_image(encoded)
 
 
+def read_image_file(path: pathlib.Path) -> UInt8[np.ndarray, "h w 3"]:
+    """RGB of an image file; errors are those of `read_file` and `read_image`, with the path before them."""
+    encoded = read_file(path, str(path))
+    try:
+        return read_image(encoded)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
 def check_image(encoded: bytes) -> tuple[int, int]:
     """Height and width of an image file; errors are those of `read_image`."""
     return read_image(encoded).shape[:2]

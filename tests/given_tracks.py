@@ -1,4 +1,4 @@
-"""A track of a known plate, as `lpasrn results --given` takes it."""
+"""A track of random frames in a folder, as `lpasrn results --given` takes it."""
 
 import pathlib
 

@@ -188,38 +188,6 @@ def test_every_command_says_it_in_one_line(error, capsys):
     assert re.fullmatch("error: .*make room, then give the same command again\n", capsys.readouterr().err)
 
 
-SAVING = """
-import asyncio, errno, logging, os, sys, threading, time
-from lpasrn_jax.errors import one_line_errors, quiet_full_disk
-full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "checkpoints/3")
-logging.basicConfig()
-def late():
-    threading.main_thread().join()
-    raise RuntimeError("cannot schedule new futures after interpreter shutdown")
-async def save(): pass
-with one_line_errors(), quiet_full_disk():
-    logging.getLogger("absl").error("kept")
-    try:
-        raise ValueError(f"RESOURCE_EXHAUSTED: {os.strerror(errno.ENOSPC)}")
-    except ValueError:
-        logging.getLogger("absl").exception("save failed")
-    threading.Thread(target=late).start()
-    save()
-    if sys.argv[1:]:
-        kept = save()  # until the interpreter shuts down
-        raise ValueError("save failed") from full
-"""
-
-
-def test_threads_that_save_say_nothing_of_a_full_disk():
-    done = subprocess.run([sys.executable, "-c", SAVING, "full"], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == "ERROR:absl:kept"
-    assert re.fullmatch("error: .*make room, then give the same command again", "\n".join(done.stderr.splitlines()[1:]))
-    done = subprocess.run([sys.executable, "-c", SAVING], capture_output=True, text=True, cwd=ROOT, check=False)
-    assert "cannot schedule new futures" in done.stderr  # where the disk is not full nothing is hidden
-
-
 def test_what_is_no_full_disk_is_not_taken_for_one():
     assert full_disk(OSError(errno.EACCES, "Permission denied")) is None
     assert full_disk(ValueError("RESOURCE_EXHAUSTED: out of memory")) is None

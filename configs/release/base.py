@@ -19,6 +19,10 @@ epoch), 5 minutes on an NVIDIA H200. The OCR started from nothing: `pretrain` 15
 the mean with what a run had started from after each of two. From that, `read_all` for 768 steps of 64 beside the generator's
 last training and, with the new generator, 3890 steps of 64 on 10000 other tracks, 9 minutes on the H200; and the mean with what
 it had started from.
+
+In all of that `pixels`, the JPEG of `loss.perturb` passed no gradient on, which is mended since: of LCOFL only its SSIM
+taught this generator, not what the OCR read. The same commands give another generator now; 660 steps of 8 with the gradient
+made none that is clearly better or worse.
 """
 
 from ml_collections import ConfigDict

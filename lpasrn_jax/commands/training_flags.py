@@ -15,7 +15,7 @@ from flax.traverse_util import flatten_dict
 from ml_collections import config_flags
 
 from lpasrn_jax import runtime
-from lpasrn_jax.errors import UserError, quiet_full_disk
+from lpasrn_jax.errors import UserError
 
 FLAGS = flags.FLAGS
 OVERRIDE = re.compile(r"--?(no)?config\.([\w.]+)")
@@ -66,7 +66,7 @@ def started_run():
     runtime.enable_compilation_cache()
     from lpasrn_jax.training.tensorboard import tensorboard  # takes seconds: a mistake in the command is told before
 
-    with quiet_full_disk(), contextlib.ExitStack() as beside:
+    with contextlib.ExitStack() as beside:
         if FLAGS.tensorboard and runtime.is_first_process():
             beside.enter_context(tensorboard(pathlib.Path(FLAGS.workdir), FLAGS.tensorboard_port, FLAGS.tensorboard_host))
         yield

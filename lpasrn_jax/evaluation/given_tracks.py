@@ -13,7 +13,7 @@ from PIL import Image
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.evaluation import calibration, strangers
 from lpasrn_jax.evaluation.bootstrap import bootstrap_interval
-from lpasrn_jax.frames import read_file, read_image
+from lpasrn_jax.frames import read_image_file
 from lpasrn_jax.plates import PlateFormat
 from lpasrn_jax.reading.reader import Reader
 from lpasrn_jax.reading.reading import Reading
@@ -42,7 +42,7 @@ def read_sets(root: str, plate_format: PlateFormat) -> dict[str, list[GivenTrack
     """
     sets: dict[str, list[GivenTrack]] = {}
     for folder in sorted(path for path in pathlib.Path(root).glob("*/*") if path.is_dir()):
-        frames, hr = ([*map(_read, sorted(folder.glob(pattern)))] for pattern in ("lr-*.png", "hr*.png"))
+        frames, hr = ([*map(read_image_file, sorted(folder.glob(pattern)))] for pattern in ("lr-*.png", "hr*.png"))
         if frames:
             _pattern(folder.name, plate_format)
             sets.setdefault(folder.parent.name, []).append(GivenTrack(folder.name, frames, hr[0] if hr else None))
@@ -75,14 +75,6 @@ def measure(reader: Reader, tracks: Sequence[GivenTrack], readers: Mapping[str, 
         "readings": {name: _figures(of) for name, of in readings.items()},
         "strangers": {name: _read_by(stranger, tracks, shown, reader.plate_format) for name, stranger in readers.items()},
     }
-
-
-def _read(path: pathlib.Path) -> RGB:
-    content = read_file(path, str(path))
-    try:
-        return read_image(content)
-    except UserError as error:
-        raise UserError(f"{path} {error}") from error
 
 
 def _pattern(text: str, plate_format: PlateFormat) -> str:

@@ -38,7 +38,7 @@ def rgb_image(image: ImageLike, name: str = "image") -> UInt8[np.ndarray, "h w 3
     except Exception as error:  # of any object's own conversion
         raise _no_image(name, image) from error
     if isinstance(content, pathlib.Path):
-        return _from_file(content)
+        return frames.read_image_file(content)
     if content.dtype == object or content.ndim == 0:
         raise _no_image(name, image)
     return _from_array(content, name)
@@ -46,14 +46,6 @@ def rgb_image(image: ImageLike, name: str = "image") -> UInt8[np.ndarray, "h w 3
 
 def _no_image(name: str, given: object) -> UserError:
     return UserError(f"{name}: {type(given).__qualname__} found; expected a file's path, a PIL image or a NumPy array")
-
-
-def _from_file(path: pathlib.Path) -> UInt8[np.ndarray, "h w 3"]:
-    encoded = frames.read_file(path, str(path))
-    try:
-        return frames.read_image(encoded)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
 
 
 def _from_pil(image: Image.Image, name: str) -> UInt8[np.ndarray, "h w 3"]:

@@ -230,8 +230,8 @@ class Reader:
         log_probs, plate_log_odds = self._programs.read(plates.fitted)
         source = ORIGINAL
         if small := [*plates.small]:
-            log_probs[small] = look_log_probs(log_probs[small], self._generated_log_probs([*plates.small.values()]))
-            source = with_original(self._generated_source(len(small)))
+            generated, of = self._generated_log_probs([*plates.small.values()])
+            log_probs[small], source = look_log_probs(log_probs[small], generated), with_original(of)
         return mark_no_plate(self._reading(log_probs, masks, source, fusion), plates.track_reason(plate_log_odds))
 
     def evidence(
@@ -256,8 +256,8 @@ class Reader:
                 "read from their pixels alone, without the generator"
             )
         as_it_is, plate_log_odds = self._programs.read(plates.fitted)
-        small, lr = [*plates.small], [*plates.small.values()]
-        generated, source, both = self._generated_log_probs(lr), self._generated_source(len(lr)), as_it_is.copy()
+        small, both = [*plates.small], as_it_is.copy()
+        generated, source = self._generated_log_probs([*plates.small.values()])
         both[small] = look_log_probs(as_it_is[small], generated)
         return Evidence(
             mark_no_plate(self._reading(both, masks, with_original(source)), plates.track_reason(plate_log_odds)),
@@ -266,15 +266,11 @@ class Reader:
             total_variation(*(slot_probabilities(one, masks, self._calibration) for one in (both, as_it_is))),
         )
 
-    def _generated_log_probs(self, lr: Sequence[RGB]) -> Float[np.ndarray, "n k v"]:
-        """What the OCR says about the generator's images: the one that it makes of all frames, else that of each frame."""
-        if self._generated_source(len(lr)) == FUSED:
-            return self._programs.read_track(register(np.stack(lr)))[None]
-        return self._programs.read_enlarged(lr)
-
-    def _generated_source(self, frames: int) -> str:
-        """Whether the generator makes one image of so many frames, or one per frame."""
-        return FUSED if self.fuses and frames > 1 else SR
+    def _generated_log_probs(self, lr: Sequence[RGB]) -> tuple[Float[np.ndarray, "n k v"], str]:
+        """What the OCR says about the generator's images, the one of all frames or else that of each, and which they are."""
+        if self.fuses and len(lr) > 1:
+            return self._programs.read_track(register(np.stack(lr)))[None], FUSED
+        return self._programs.read_enlarged(lr), SR
 
     def shape_reason(self, image: RGB) -> str:
         """Why an image has not the size and shape of one that a plate fills; empty where it may."""

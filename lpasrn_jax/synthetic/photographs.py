@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.frames import read_file, read_image
+from lpasrn_jax.frames import read_image_file
 from lpasrn_jax.plates import BRAZIL, PlateFormat
 from lpasrn_jax.synthetic import camera, pose
 from lpasrn_jax.synthetic.coding import code_frames
@@ -51,13 +51,9 @@ class Photograph:
         """RGB.
 
         Raises:
-          UserError: for a file that `frames.read_file` or `frames.read_image` refuses, and for too small an image.
+          UserError: for a file that `frames.read_image_file` refuses, and for too small an image.
         """
-        encoded = read_file(self.path, str(self.path))
-        try:
-            rgb = read_image(encoded)
-        except UserError as error:
-            raise UserError(f"{self.path}: {error}") from error
+        rgb = read_image_file(self.path)
         if rgb.shape[0] < _LOWEST:
             raise UserError(f"{self.path}: {rgb.shape[0]} pixels high; expected an HR photograph, {_LOWEST} or more")
         return rgb

@@ -19,6 +19,7 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.frames import read_image
 from lpasrn_jax.plates import BRAZIL
 from lpasrn_jax.weights.bundle import save_bundle
+from tests.given_tracks import write_track
 from tests.random_bundle import part, random_bundle, track_bundle
 from tests.reading.test_inputs import huge_png
 
@@ -103,10 +104,8 @@ def test_a_track_whose_folder_is_not_utf8(reader, tmp_path, rng):
 def test_a_track_gives_one_image_of_all_frames(tmp_path, rng):
     reader = lp.load(save_bundle(tmp_path / "track", track_bundle()))
     folder = tmp_path / "set/track_00001"
-    folder.mkdir(parents=True)
-    frames = [folder / f"lr-00{i}.png" for i in (1, 2, 3)]
-    for frame in frames:
-        Image.fromarray(rng.integers(0, 256, (9, 25, 3), np.uint8)).save(frame)
+    write_track(folder, rng, frames=3, hr=False)
+    frames = sorted(folder.glob("lr-*.png"))
     run(reader, tmp_path / "set", tmp_path / "out", compare=True)
     fused = np.array(Image.open(tmp_path / "out/fused/track_00001.png"))
     np.testing.assert_array_equal(fused, reader.enhance_track(frames))
@@ -123,10 +122,8 @@ def test_a_track_gives_one_image_of_all_frames(tmp_path, rng):
 def test_under_each_image_stands_what_is_read_in_it_and_the_plate_has_its_own_line(tmp_path, rng, monkeypatch):
     reader = lp.load(save_bundle(tmp_path / "track", track_bundle()))
     folder = tmp_path / "set/track_00001"
-    folder.mkdir(parents=True)
-    frames = [folder / f"lr-00{i}.png" for i in (1, 2, 3)]
-    for frame in frames:
-        Image.fromarray(rng.integers(0, 256, (8, 24, 3), np.uint8)).save(frame)
+    write_track(folder, rng, frames=3, hr=False)
+    frames = sorted(folder.glob("lr-*.png"))
     drawn, lines, picture = [], [], np.zeros((9, 9, 3), np.uint8)
     monkeypatch.setattr(enhanced_pictures, "image_grid", lambda columns, captions: drawn.append(captions) or picture)
     monkeypatch.setattr(enhanced_pictures, "text_line", lambda text: lines.append(text) or picture)

@@ -61,7 +61,7 @@ def test_what_is_no_set_is_said(root, rng, tmp_path):
     with pytest.raises(UserError, match="nowhere: no track found; expected folders SET/TEXT"):
         given_tracks.read_sets(str(tmp_path / "nowhere"), BRAZIL)
     (root / "near/ABC1234/lr-001.png").write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"lr-001\.png is not an image"):
+    with pytest.raises(UserError, match=r"lr-001\.png: is not an image"):
         given_tracks.read_sets(str(root), BRAZIL)
     write_track(root / "a/some plate", rng, 1)
     with pytest.raises(UserError, match="some plate: found as the name of a track's folder; expected the text of a plate: Braz"):
