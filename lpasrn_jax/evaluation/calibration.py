@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 BINS = 10
+SIMULATIONS = 1000
 
 Confidence = Float[np.ndarray, " n"]
 Right = Bool[np.ndarray, " n"]
@@ -44,6 +45,17 @@ def expected_calibration_error(confidence: Confidence, right: Right) -> float:
     bins = reliability(confidence, right)
     distance = np.abs(np.nan_to_num(bins.confidence - bins.accuracy))
     return float((bins.count * distance).sum() / bins.count.sum())
+
+
+def calibration_error_by_chance(confidence: Confidence, *, seed: int = 0) -> float:
+    """The mean ECE of a perfectly calibrated reader with these confidences, over 1000 simulated outcomes.
+
+    Each bin has few readings, whose accuracy differs from their confidence by chance; the ECE counts that as an error (Bröcker and
+    Smith 2007, doi:10.1175/WAF993.1). An ECE near this value is no sign of a wrong confidence.
+    """
+    confidence, _ = _checked(confidence, np.zeros(np.shape(confidence)))
+    right = np.random.default_rng(seed).random((SIMULATIONS, len(confidence))) < confidence
+    return float(np.mean([expected_calibration_error(confidence, one) for one in right]))
 
 
 def risk_coverage(confidence: Confidence, right: Right) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:

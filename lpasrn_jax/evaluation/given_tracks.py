@@ -61,7 +61,8 @@ def measure(reader: Reader, tracks: Sequence[GivenTrack], readers: Mapping[str, 
 
     Returns:
       `readings`: by what was read (`HR`, `one frame`, `all frames`) the number of `readings`, how many are `right`, the
-      `interval` of their share, the texts `missed` as pairs (true, read), `confidence` in the mean, `calibration_error`, `gap`.
+      `interval` of their share, the texts `missed` as pairs (true, read), `confidence` in the mean, `calibration_error`, that
+      error `by_chance`, `gap`.
       `strangers`: by name, for each kind of image the number of plates `right`, of those right with look-alikes `mapped`, and the
       share of `characters`.
     """
@@ -95,6 +96,7 @@ def _figures(readings: Sequence[tuple[str, Reading]]) -> dict[str, Any]:
         "missed": [(text, reading.text) for text, reading in readings if reading.text != text],
         "confidence": float(sure.mean()),
         "calibration_error": calibration.expected_calibration_error(sure, right),
+        "calibration_error_by_chance": calibration.calibration_error_by_chance(sure),
         "gap": calibration.confidence_gap(sure, right),
     }
 

@@ -52,8 +52,9 @@ frames, place by place."""
 CONFIDENCE_DEFINITIONS = """\
 Readings as the reader makes them, from each frame as it is and from what the networks make of it, or of the whole track.
 {calibration} Gap: mean confidence of right readings minus that of wrong ones. Calibration error: mean distance of confidence and
-share right over ten bins of equal width. Coverage: the largest share of readings that can be accepted, the most confident first,
-with 1 % of them wrong."""
+share right over ten bins of equal width; by chance: that error of a perfectly calibrated reader as sure as this one, which few
+readings make large. Coverage: the largest share of readings that can be accepted, the most confident first, with 1 % of them
+wrong."""
 
 
 CALIBRATION_PLATES = {

@@ -229,6 +229,7 @@ def _confidence(readings: GroupReadings, masks: Bool[np.ndarray, "l k v"], calib
         "mean": _mean(sure),
         "gap": calibration.confidence_gap(sure, right),
         "calibration_error": float(calibration.expected_calibration_error(sure, right)),
+        "calibration_error_by_chance": calibration.calibration_error_by_chance(sure),
         "risk_at_full_coverage": float(risk[-1]),
         "area_under_risk_coverage": float(calibration.area_under_risk_coverage(sure, right)),
         "coverage_at_risk": {str(RISK): float(calibration.coverage_at_risk(sure, right, RISK))},

@@ -24,6 +24,7 @@ METRICS = {
     "edit_acc": ("edit accuracy", "{:.2%}"),
     "word_acc": ("plates wholly right", "{:.2%}"),
 }
+CALIBRATION_ERRORS = {"calibration_error": "calibration error", "calibration_error_by_chance": "by chance"}
 STRANGERS_METRICS = {
     "edit_acc": ("edit accuracy", "{:.2%}"),
     "word_acc": ("plates wholly right", "{:.2%}"),
@@ -126,10 +127,9 @@ def readings_table(by_source: Mapping[str, Mapping[str, Any]]) -> str:
     for name, of in by_source.items():
         share = with_interval("{:.1%}", of["right"] / of["readings"], of["interval"])
         gap = "-" if of["gap"] is None else f"{of['gap']:.2f}"
-        rows.append(
-            [name, f"{of['right']} of {of['readings']}", share, f"{of['confidence']:.2f}", gap, f"{of['calibration_error']:.3f}"]
-        )
-    return table(["read", "right", "share", "mean confidence", "gap", "calibration error"], rows)
+        errors = [f"{of[key]:.3f}" for key in CALIBRATION_ERRORS]
+        rows.append([name, f"{of['right']} of {of['readings']}", share, f"{of['confidence']:.2f}", gap, *errors])
+    return table(["read", "right", "share", "mean confidence", "gap", *CALIBRATION_ERRORS.values()], rows)
 
 
 def given_strangers_table(by_stranger: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
@@ -149,9 +149,9 @@ def confidence_table(by_frames: Mapping[str, Mapping[str, Any]]) -> str:
     rows = []
     for count, one in by_frames.items():
         gap = "-" if one["gap"] is None else f"{one['gap']:.3f}"
-        cells = [f"{one['right']:.2%}", f"{one['mean']:.2%}", gap, f"{one['calibration_error']:.3f}"]
+        cells = [f"{one['right']:.2%}", f"{one['mean']:.2%}", gap, *(f"{one[key]:.3f}" for key in CALIBRATION_ERRORS)]
         rows.append([count, *cells, *(f"{share:.2%}" for share in one["coverage_at_risk"].values())])
-    return table(["frames", "right", "mean confidence", "gap", "calibration error", "coverage at 1 % wrong"], rows)
+    return table(["frames", "right", "mean confidence", "gap", *CALIBRATION_ERRORS.values(), "coverage at 1 % wrong"], rows)
 
 
 def confusions_table(confusions: Sequence[Sequence[Any]]) -> str:

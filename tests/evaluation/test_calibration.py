@@ -25,6 +25,14 @@ def test_reliability_and_calibration_error():
     assert calibration.expected_calibration_error(CONFIDENCE, RIGHT) == pytest.approx(expected)
 
 
+def test_the_calibration_error_of_chance_shrinks_with_the_readings_and_is_that_of_a_calibrated_reader(rng):
+    few, many = rng.random(60), rng.random(6000)
+    assert calibration.calibration_error_by_chance(few) > 5 * calibration.calibration_error_by_chance(many) > 0
+    simulated = [calibration.expected_calibration_error(few, rng.random(60) < few) for _ in range(300)]
+    assert calibration.calibration_error_by_chance(few) == pytest.approx(np.mean(simulated), rel=0.1)
+    assert calibration.calibration_error_by_chance(np.array([0.0, 1.0, 1.0])) == 0
+
+
 def test_risk_and_coverage():
     """From the top: right, right, then the two at 0.85 together, of which one is wrong, then a wrong one."""
     coverage, risk = calibration.risk_coverage(CONFIDENCE, RIGHT)
