@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import pathlib
 import re
 import sys
 from collections.abc import Mapping
@@ -37,10 +38,15 @@ def restart_with_huge_pages() -> None:
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def enable_compilation_cache() -> None:
-    """Keep every compiled program between runs, in JAX_COMPILATION_CACHE_DIR or the user's cache folder, by JAX's version.
+def cache_folder() -> pathlib.Path:
+    """Where programs are kept between runs if nobody says where else; may be deleted at any time."""
+    return platformdirs.user_cache_path("lpasrn_jax", appauthor=False) / f"xla-{jax.__version__}"
 
-    The folder may be deleted at any time. JAX_ENABLE_COMPILATION_CACHE=false turns the cache off; where the folder cannot be
+
+def enable_compilation_cache() -> None:
+    """Keep every compiled program between runs, in JAX_COMPILATION_CACHE_DIR or `cache_folder`.
+
+    JAX_ENABLE_COMPILATION_CACHE=false turns the cache off; where the folder cannot be
     made, programs are compiled anew.
     """
     # The address of a partitioning callback, dcnv4_jax's among them, is another in each process; leave it out of the key.
@@ -49,7 +55,7 @@ def enable_compilation_cache() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)  # many small programs take a second, too
     if jax.config.jax_compilation_cache_dir:
         return
-    folder = platformdirs.user_cache_path("lpasrn_jax", appauthor=False) / f"xla-{jax.__version__}"
+    folder = cache_folder()
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         jax.config.update("jax_compilation_cache_dir", str(folder))

@@ -43,7 +43,7 @@ ALLOWED = {
     "losses": GROUND,
     "models": GROUND | {"dcnv4_jax"},
     "weights": GROUND | {"models"},
-    "reading": GROUND | {"models", "weights"},
+    "reading": GROUND | {"dcnv4_jax", "models", "weights"},
     "evaluation": GROUND | {"data", "synthetic", "losses", "models", "weights", "reading"},
     "training": GROUND | {"data", "losses", "models", "weights", "evaluation"},
     "commands": GROUND | {"data", "synthetic", "models", "losses", "weights", "reading", "evaluation", "training", "lpasrn_jax"},

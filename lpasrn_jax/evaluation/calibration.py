@@ -50,8 +50,8 @@ def expected_calibration_error(confidence: Confidence, right: Right) -> float:
 def calibration_error_by_chance(confidence: Confidence, *, seed: int = 0) -> float:
     """The mean ECE of a perfectly calibrated reader with these confidences, over 1000 simulated outcomes.
 
-    Each bin has few readings, whose accuracy differs from their confidence by chance; the ECE counts that as an error (Bröcker and
-    Smith 2007, doi:10.1175/WAF993.1). An ECE near this value is no sign of a wrong confidence.
+    Each bin has few readings, whose accuracy differs from their confidence by chance, and the ECE counts that as an error
+    (Bröcker and Smith 2007, doi:10.1175/WAF993.1). An ECE near this value is no sign of a wrong confidence.
     """
     confidence, _ = _checked(confidence, np.zeros(np.shape(confidence)))
     right = np.random.default_rng(seed).random((SIMULATIONS, len(confidence))) < confidence

@@ -110,7 +110,10 @@ def _pick(classes: Int[np.ndarray, "n f k"], score: Float[np.ndarray, "n f"]) ->
     return np.take_along_axis(classes, score.argmax(axis=1)[:, None, None], axis=1)[:, 0]
 
 
+_decode_slots = jax.jit(decode_slots)  # one program to compile or to load, instead of one for each operation
+
+
 def _decode(log_probs: LogProbs, layout_masks: Masks) -> _Frames:
     n, f, k, v = log_probs.shape
-    decoded = jax.device_get(decode_slots(log_probs.reshape(n * f, k, v), layout_masks))
+    decoded = jax.device_get(_decode_slots(log_probs.reshape(n * f, k, v), layout_masks))
     return _Frames(decoded.classes.reshape(n, f, k), decoded.log_probs.reshape(n, f, k))

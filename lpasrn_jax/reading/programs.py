@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,14 +14,20 @@ from jaxtyping import Array, Float, UInt8
 from lpasrn_jax import images
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.plate_model import Params, PlateModel
+from lpasrn_jax.reading.stored_programs import StoredProgram
 
 BATCHES = (1, 5, 32)  # images at once: one, a track, many; smaller groups are filled up, so that nothing compiles for each count
 
-Computation = Callable[[PlateModel, Params, Float[Array, "b h w 3"]], Any]
+Computation = Callable[..., Any]  # of a model, its parameters, images, and what else it takes
 
 
 def _enlarged_log_probs(model: PlateModel, params: Params, lr: Float[Array, "b h w 3"]) -> Float[Array, "b k v"]:
     return model.log_probs(params, model.enlarge(params, lr))
+
+
+def _of_bytes(compute: Computation) -> Computation:
+    """The same of images in uint8."""
+    return lambda model, params, batch, *others: compute(model, params, images.to_float(batch), *others)
 
 
 def _track_sizes() -> Iterator[int]:
@@ -46,14 +53,11 @@ class ReadingPrograms:
         self._params = jax.device_put(params, device)
         # Half precision that overflows is computed again in single precision.
         self._models = [model.with_dtype(dtype) for dtype in dict.fromkeys((model.dtype, "float32"))]
-        self._enlarge = self._compiled(PlateModel.enlarge)
-        self._read = self._compiled(PlateModel.read)
-        self._read_enlarged = self._compiled(_enlarged_log_probs)
-        self._fuse = [
-            jax.jit(lambda params, frames, present, model=model: model.enlarge_track(params, images.to_float(frames), present))
-            for model in self._models
-        ]
-        self._read_float = [jax.jit(model.log_probs) for model in self._models]
+        self._enlarge = self._programs(_of_bytes(PlateModel.enlarge), "enlarge")
+        self._read = self._programs(_of_bytes(PlateModel.read), "read")
+        self._read_enlarged = self._programs(_of_bytes(_enlarged_log_probs), "read enlarged")
+        self._fuse = self._programs(_of_bytes(PlateModel.enlarge_track), "enlarge track")
+        self._read_float = self._programs(PlateModel.log_probs, "read float")
 
     def enlarge(self, lr: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Float[np.ndarray, "n rh rw 3"]:
         """SR images in [-1, 1] of images that are all of one size."""
@@ -83,15 +87,13 @@ class ReadingPrograms:
         present = np.arange(len(filled)) < len(frames)
         return self._finite(self._fuse, filled[None], present[None])[0]
 
-    def _compiled(self, compute: Computation) -> list[Callable[[Params, UInt8[Array, "b h w 3"]], Any]]:
+    def _programs(self, compute: Computation, name: str) -> list[StoredProgram]:
         """A program for each precision to try."""
+        return [
+            StoredProgram(functools.partial(compute, model), self._params, f"{name} {model.networks}") for model in self._models
+        ]
 
-        def program(model: PlateModel):
-            return jax.jit(lambda params, batch: compute(model, params, images.to_float(batch)))
-
-        return [program(model) for model in self._models]
-
-    def _run(self, programs: Sequence[Callable[..., Any]], group: Sequence[np.ndarray]) -> Any:
+    def _run(self, programs: Sequence[StoredProgram], group: Sequence[np.ndarray]) -> Any:
         """The results, an array or a tree of them, for a group of at least one image, batch by batch."""
         parts = []
         for start in range(0, len(group), BATCHES[-1]):
@@ -101,9 +103,9 @@ class ReadingPrograms:
             parts.append(self._finite(programs, filled))
         return jax.tree.map(lambda *arrays: np.concatenate(arrays)[: len(group)], *parts)  # only the last batch is filled up
 
-    def _finite(self, programs: Sequence[Callable[..., Any]], *arguments: np.ndarray) -> Any:
+    def _finite(self, programs: Sequence[StoredProgram], *arguments: np.ndarray) -> Any:
         for program in programs:
-            result = jax.device_get(program(self._params, *arguments))
+            result = jax.device_get(program(*arguments))
             if all(np.isfinite(array).all() for array in jax.tree.leaves(result)):
                 return result
         raise UserError("the networks' output is not finite; the weights are damaged or of another model")

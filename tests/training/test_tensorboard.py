@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 
 import pytest
@@ -115,7 +114,8 @@ def test_screenshot_for_the_documentation(browser, tmp_path, request):
             config.stage.epochs, config.train.log_every_steps, config.data.val_split = epochs, 4, 0.1
             train_and_evaluate(config, str(tmp_path / "run"))
         assert not missing(port, "images", "warmup", {"val/pictures"})
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.goto(f"http://localhost:{port}/?darkMode=false#timeseries&tagFilter={urllib.parse.quote(CARDS)}")
+        page = browser.new_page(viewport={"width": 1500, "height": 1100})
+        page.goto(f"http://localhost:{port}/?darkMode=false#timeseries")
+        page.get_by_placeholder("Filter tags (regex)").fill(CARDS)
         page.wait_for_timeout(8000)
         page.screenshot(path=f"{folder}/tensorboard.png")
