@@ -89,9 +89,7 @@ class ReadingPrograms:
 
     def _programs(self, compute: Computation, name: str) -> list[StoredProgram]:
         """A program for each precision to try."""
-        return [
-            StoredProgram(functools.partial(compute, model), self._params, f"{name} {model.networks}") for model in self._models
-        ]
+        return [StoredProgram(functools.partial(compute, model), self._params, f"{name} {model}") for model in self._models]
 
     def _run(self, programs: Sequence[StoredProgram], group: Sequence[np.ndarray]) -> Any:
         """The results, an array or a tree of them, for a group of at least one image, batch by batch."""
