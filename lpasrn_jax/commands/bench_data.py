@@ -84,7 +84,9 @@ def training_rate(
     compiled = jax.jit(step, donate_argnums=0, out_shardings=runtime.replicated(mesh))
     params, classes = model.init(jax.random.key(0)), len(model.plate_format.labels)
     state = create_state(params, trained, optimizer, num_classes=classes, seed=0)
-    batch = batches.on_devices(next(batches.validation_batches(tracks, model, config)), mesh)
+    iterator = batches.training_batches(tracks, model, config)
+    batch = batches.on_devices(next(iterator), mesh)
+    iterator.close()
 
     def states() -> Iterator[None]:
         nonlocal state
