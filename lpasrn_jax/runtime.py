@@ -46,8 +46,7 @@ def cache_folder() -> pathlib.Path:
 def enable_compilation_cache() -> None:
     """Keep every compiled program between runs, in JAX_COMPILATION_CACHE_DIR or `cache_folder`.
 
-    JAX_ENABLE_COMPILATION_CACHE=false turns the cache off; where the folder cannot be
-    made, programs are compiled anew.
+    JAX_ENABLE_COMPILATION_CACHE=false turns the cache off; where the folder cannot be made, programs are compiled anew.
     """
     # The address of a partitioning callback, dcnv4_jax's among them, is another in each process; leave it out of the key.
     jax.config.update("jax_remove_custom_partitioning_ptr_from_cache_key", True)

@@ -27,15 +27,16 @@ def start(*command):
     return subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-COMMANDS = {  # arguments with which each program imports what it needs, and a module that it imports after others
+# Arguments with which each program imports what it needs and can write nothing, and a module that it imports after others.
+COMMANDS = {
     "scripts/bench.py": (["reading", "--help"], "subprocess"),
     "scripts/convert_torch.py": (["nothing.pth", "nothing"], "jax.numpy"),
     "scripts/enhance.py": (["nothing.png", "-o", "nothing"], "jax.numpy"),
     "scripts/evaluate.py": (["--data-root=nothing"], "jax.numpy"),
-    "scripts/export.py": (["--out=nothing"], "jax.numpy"),
+    "scripts/export.py": (["--checkpoint=nothing", "--out=/dev/null/nothing"], "jax.numpy"),
     "scripts/inspect_data.py": (["--help"], "tqdm"),
     "scripts/make_examples.py": (["--help"], "cv2"),
-    "scripts/make_tracks.py": (["--out=nothing"], "numpy"),
+    "scripts/make_tracks.py": (["--out=/dev/null/nothing"], "numpy"),
     "scripts/train.py": (["--help"], "absl.flags"),
     "scripts/train_progressive.py": (["--help"], "absl.flags"),
     "-mlpasrn_jax": (["read", "nothing.png"], "jax.numpy"),

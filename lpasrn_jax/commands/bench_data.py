@@ -6,6 +6,7 @@ By number of worker processes, at the small size and at the guide's; the tracks 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import pathlib
 import tempfile
@@ -84,9 +85,8 @@ def training_rate(
     compiled = jax.jit(step, donate_argnums=0, out_shardings=runtime.replicated(mesh))
     params, classes = model.init(jax.random.key(0)), len(model.plate_format.labels)
     state = create_state(params, trained, optimizer, num_classes=classes, seed=0)
-    iterator = batches.training_batches(tracks, model, config)
-    batch = batches.on_devices(next(iterator), mesh)
-    iterator.close()
+    with contextlib.closing(batches.training_batches(tracks, model, config)) as iterator:
+        batch = batches.on_devices(next(iterator), mesh)
 
     def states() -> Iterator[None]:
         nonlocal state

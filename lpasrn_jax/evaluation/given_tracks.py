@@ -61,8 +61,8 @@ def measure(reader: Reader, tracks: Sequence[GivenTrack], readers: Mapping[str, 
 
     Returns:
       `readings`: by what was read (`HR`, `one frame`, `all frames`) the number of `readings`, how many are `right`, the
-      `interval` of their share, the texts `missed` as pairs (true, read), `confidence` in the mean, `calibration_error`, that
-      error `by_chance`, `gap`.
+      `interval` of their share, the texts `missed` as pairs (true, read), `confidence` in the mean,
+      `calibration_error` and `calibration_error_by_chance`, `gap`.
       `strangers`: by name, for each kind of image the number of plates `right`, of those right with look-alikes `mapped`, and the
       share of `characters`.
     """
