@@ -39,7 +39,7 @@ PARSED = {  # how a line begins, and why it is not run here
     "python -m dcnv4_jax.tune": "needs a GPU; tests/dcnv4/test_commands.py says what happens without one",
     "python scripts/bench.py train": "times many processes, too; parity/test_bench_training.py runs it at a tiny size",
     "python scripts/bench.py model": "times many processes, PyTorch's among them, for minutes",
-    "python scripts/train.py --config configs/stage2.py --workdir /shared": "needs a cluster; test_scripts.py: two processes",
+    "python scripts/train.py --config configs/stage2.py --workdir /shared": "needs a cluster; test_training_scripts.py does it",
     "python scripts/evaluate.py --checkpoint checkpoints/lp_asrn/best.pth": "is the PyTorch version's",
     "DATA=": "needs Slurm; tests/test_examples.py runs the script with an srun of its own",
     "docker ": "needs Docker; tests/test_examples.py checks the file",

@@ -22,7 +22,7 @@ from lpasrn_jax.synthetic import write_tracks
 from lpasrn_jax.weights.bundle import load_bundle, save_bundle
 from lpasrn_jax.weights.orbax import load_checkpoint
 from tests.random_bundle import random_bundle
-from tests.test_scripts import stage_1
+from tests.training.test_training_scripts import stage_1
 
 ROOT = pathlib.Path(__file__).parents[1]
 FULL = os.strerror(errno.ENOSPC)

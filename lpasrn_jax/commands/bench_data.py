@@ -1,6 +1,11 @@
 """Images per second that the data pipeline delivers, beside those that a training step eats: python scripts/bench.py data
 
 By number of worker processes, at the small size and at the guide's; the tracks are synthetic and made for it, or one's own.
+Overrides of the config are taken as in training: weak scaling over four devices made of one CPU's cores is the step's rate in
+
+    JAX_NUM_CPU_DEVICES=4 python scripts/bench.py data --sizes quick --workers 0 --config.train.batch_size=64
+
+beside that of one device with a quarter of the images in a batch.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ from lpasrn_jax.models import PlateModel
 from lpasrn_jax.synthetic.tracks import write_tracks
 from lpasrn_jax.training import batches, optim, steps
 from lpasrn_jax.training.state import create_state
+from lpasrn_jax.wording import counted
 
 CONFIGS = {"quick": "configs/stage3.py:quick", "guide": "configs/stage3.py"}
 SCENARIO_B = 0.25
@@ -36,14 +42,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2], help="numbers of decoding processes (%(default)s)")
     parser.add_argument("--sizes", nargs="+", default=list(CONFIGS), choices=CONFIGS, help="quick, guide or both")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each is measured, at least (%(default)s)")
-    flags = parser.parse_args()
+    flags, overrides = parser.parse_known_args()
     runtime.enable_compilation_cache()
     with one_line_errors(), tempfile.TemporaryDirectory() as folder:
         root = flags.data_root or _synthetic(pathlib.Path(folder) / "tracks", flags.tracks)
+        print(f"{jax.default_backend()}, {counted(jax.device_count(), 'device')}\n")
         print("| size | images in a batch | pipeline, images per second | training step, images per second | times as many |")
         print("|---|---|---|---|---|")
         for size in flags.sizes:
-            config = load_config(CONFIGS[size], [f"--config.data.root={root}"])
+            config = load_config(CONFIGS[size], [f"--config.data.root={root}", *overrides])
             model = PlateModel.from_config(config, config.stage.networks)
             tracks = batches.prepare_tracks(model, config, pathlib.Path(folder))
             eaten = training_rate(tracks, model, config, flags.seconds)
