@@ -99,12 +99,12 @@ def _machine() -> str:
 
 
 def _run(what: str, arguments: list[str], folder: str) -> list[float]:
-    """One measurement in a new process; compiled programs are kept in the folder, so that rounds after the first find them."""
+    """One measurement in a new process; compiled programs are kept for later rounds, in `folder` if no other cache is set."""
     command = [sys.executable, "-m", "parity.bench_training", *arguments, f"--worker={what}"]
     environment = {
-        **os.environ,
         "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        **os.environ,
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "BENCH_FOLDER": folder,
     }

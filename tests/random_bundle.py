@@ -21,13 +21,13 @@ def small_config() -> dict:
 def random_bundle() -> Bundle:
     """For LR images of 8 x 24 pixels."""
     config = small_config() | {"stage": {"name": "lcofl"}, "lineage": ["pretrain", "warmup", "lcofl"]}
-    shapes = PlateModel.from_config(config, ("generator", "ocr")).shapes()
+    shapes = PlateModel.from_config(config, ("generator", "ocr")).shapes
     return Bundle({name: random_values(tree) for name, tree in shapes.items()}, config, {"step": 40})
 
 
 def track_bundle() -> Bundle:
     """The same with a fusion of frames."""
-    shapes = PlateModel.from_config(small_config(), ("generator", "fusion", "ocr")).shapes()
+    shapes = PlateModel.from_config(small_config(), ("generator", "fusion", "ocr")).shapes
     return Bundle({name: random_values(tree) for name, tree in shapes.items()}, small_config(), {})
 
 

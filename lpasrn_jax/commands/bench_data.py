@@ -83,7 +83,7 @@ def training_rate(
     """Frame pairs per second that a training step of the config eats on this machine's devices, fed without delay."""
     mesh, frozen = runtime.data_mesh(), ml_collections.FrozenConfigDict(config)
     per_epoch = batches.steps_per_epoch(tracks, config)
-    trained = optim.trained_params(model.shapes(), config.stage.frozen)
+    trained = optim.trained_params(model.shapes, config.stage.frozen)
     schedule = optim.create_schedule(config.stage, per_epoch)
     optimizer = optim.create_optimizer(schedule, trained, grad_clip=1.0, weight_decay=config.stage.weight_decay)
     step = functools.partial(

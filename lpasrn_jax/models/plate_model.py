@@ -6,6 +6,7 @@ Training steps, validation, evaluation, reading and export all work with a `Plat
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -156,8 +157,9 @@ class PlateModel:
             inputs["plate_check"] = (jnp.zeros((1, 1, self.networks["ocr"].widths[-1])),)
         return {name: network.init(key, *inputs[name])["params"] for name, network in self.networks.items()}
 
+    @functools.cached_property
     def shapes(self) -> dict[str, Any]:
-        """The parameters' shapes and dtypes, without computing any."""
+        """The parameters' shapes and dtypes, found without computing any."""
         return jax.eval_shape(self.init, jax.random.key(0))
 
     def check(self, what: str, params: Params, plate_format: PlateFormat) -> None:
@@ -179,7 +181,7 @@ class PlateModel:
         if "ocr" in self.networks and theirs.has_unused != ours.has_unused:
             lengths = {False: "of one length", True: "of several lengths"}
             raise UserError(f"{what}: the OCR reads plates {lengths[theirs.has_unused]}, this model {lengths[ours.has_unused]}")
-        check_params(what, self.shapes(), params)
+        check_params(what, self.shapes, params)
 
     def enlarge(self, params: Params, lr: Images) -> Float[Array, "b rh rw 3"]:
         """SR images."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import pathlib
@@ -108,12 +109,16 @@ class Checkpoints:
     ) -> None:
         """Start saving; a step that is already saved is left alone. `metrics` is None for a save between validations.
 
-        An error in the background, such as a full disk, is raised by the next call that saves or waits.
+        An error in the background is raised by the next call that saves or waits.
+
+        Raises:
+          OSError: if the disk has less room than the arrays take.
         """
         step = int(state.step)
         if step in self._manager.all_steps():
             return
         self.wait()
+        self._check_room(state)
         mining = {"miner": ocp.args.StandardSave(miner.state())} if miner else {}
         lineage = progress["lineage"] if step else progress["lineage"][:-1]  # at step 0 the stage has not changed the weights
         items = ocp.args.Composite(
@@ -127,6 +132,12 @@ class Checkpoints:
         )
         self._manager.save(step, args=items, metrics=None if metrics is None else dict(metrics))
         self._validated = self._validated or metrics is not None
+
+    def _check_room(self, state: TrainState) -> None:
+        """Orbax's threads would print hundreds of lines on a disk that is full."""
+        arrays = jax.tree.leaves((state.params, state.ema, _optimizer_item(state)))
+        if shutil.disk_usage(self._directory).free < sum(array.nbytes for array in arrays):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory))
 
     def restore(self, state: TrainState, iterator: grain.DatasetIterator) -> tuple[TrainState, Progress]:
         """The last checkpoint, on the devices of `state`'s shardings; sets `iterator` to its saved position.

@@ -104,7 +104,7 @@ def _completed(
     source: str, bundle: Bundle, model: PlateModel, trained: Trained, config: ml_collections.ConfigDict
 ) -> dict[str, Params]:
     """The stored parameters, with random ones for trained parts that are missing as a whole."""
-    wanted, parts = flatten_dict(model.shapes()), {path[:2] for path in flatten_dict(bundle.params)}
+    wanted, parts = flatten_dict(model.shapes), {path[:2] for path in flatten_dict(bundle.params)}
     trains = flatten_dict(trained)
     new = {path for path in wanted if path[:2] not in parts}
     lacking = sorted({path[0] for path in new if not trains[path]})

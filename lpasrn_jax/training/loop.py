@@ -63,7 +63,7 @@ def train_and_evaluate(config: ml_collections.ConfigDict, workdir: str, *, profi
     """
     compose.check_components(config.stage)
     model = PlateModel.from_config(config, config.stage.networks)
-    trained = optim.trained_params(model.shapes(), config.stage.frozen)
+    trained = optim.trained_params(model.shapes, config.stage.frozen)
     with stages.open_stage(workdir, config) as directory, _full_disk_in_one_line(directory):
         job = _prepare(config, directory, model, trained)
         with StopRequest() as stop, Checkpoints(directory, config) as checkpoints:  # signals wait for the last save

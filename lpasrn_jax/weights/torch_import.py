@@ -99,7 +99,7 @@ def import_generator(tensors: Tensors, model: PlateModel) -> tuple[dict[str, Any
     Raises:
       UserError: naming every key that is missing, or of another shape.
     """
-    expected = model.shapes()["generator"]
+    expected = model.shapes["generator"]
     names = generator_names(model.networks["generator"])
     return _convert("LP-ASRN checkpoint", names, tensors, expected), sorted(tensors.keys() - names.keys())
 
@@ -112,7 +112,7 @@ def import_resnet18(tensors: Tensors, model: PlateModel) -> tuple[dict[str, Any]
     """
     folded = fold_batch_norm(tensors)
     names = resnet18_names()
-    expected = model.shapes()["embedder"]["backbone"]
+    expected = model.shapes["embedder"]["backbone"]
     return _convert("ResNet-18 weights", names, folded, expected), sorted(folded.keys() - names.keys())
 
 

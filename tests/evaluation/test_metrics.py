@@ -51,7 +51,7 @@ def test_each_image_is_compared_with_what_the_metric_is_about():
 def test_each_kind_is_read_by_itself():
     model = PlateModel.from_config(small_config(), ["ocr"])
     by_kind = {"sr": images(3, 16, 48, 3), "hr": images(3, 16, 48, 3, seed=1)}
-    params = {"ocr": random_values(model.shapes()["ocr"])}
+    params = {"ocr": random_values(model.shapes["ocr"])}
     logits = jax.jit(lambda params, by_kind: metrics.ocr_logits(model, params, by_kind))(params, by_kind)
     read = metrics.read_slots(logits, BRAZIL.layout_masks())
     for kind, image in by_kind.items():

@@ -41,7 +41,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def params(model):
-    return {name: random_values(tree, seed) for seed, (name, tree) in enumerate(model.shapes().items())}
+    return {name: random_values(tree, seed) for seed, (name, tree) in enumerate(model.shapes.items())}
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_new_parameters_of_a_network_do_not_depend_on_the_others(model):
 def test_half_precision_is_another_computation_of_the_same_parameters(model, params, results):
     half = model.with_dtype("bfloat16")
     assert {network.dtype for name, network in half.networks.items() if name != "plate_check"} == {"bfloat16"}
-    assert half.shapes() == model.shapes()
+    assert half.shapes == model.shapes
     log_probs = jax.jit(half.log_probs)(params, results["enlarged"]["sr"])
     assert log_probs.dtype == jnp.float32
     assert 0 < np.abs(log_probs - results["log_probs"]["sr"]).max() < 1

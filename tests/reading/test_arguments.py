@@ -79,7 +79,7 @@ def test_reading_and_enhancing(reader, call, message):
 def test_a_track_of_more_frames_than_the_memory_holds(tmp_path):
     """Frames without end: the first too many ends it."""
     config = small_config()
-    shapes = PlateModel.from_config(config, ("generator", "fusion")).shapes()
+    shapes = PlateModel.from_config(config, ("generator", "fusion")).shapes
     params = {name: random_values(tree) for name, tree in shapes.items()}
     reader = lp.load(save_bundle(tmp_path / "track", Bundle(params, config, {})))
     frames = itertools.repeat(np.zeros((64, 192, 3), np.uint8))

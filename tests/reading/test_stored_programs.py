@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 import dcnv4_jax
 from lpasrn_jax import runtime
@@ -19,8 +20,10 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(runtime.platformdirs, "user_cache_path", lambda name, **_: tmp_path / name)
     before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", str(runtime.cache_folder()))
+    compilation_cache.reset_cache()  # or JAX goes on using the folder that it used first
     yield runtime.cache_folder() / "programs"
     jax.config.update("jax_compilation_cache_dir", before)
+    compilation_cache.reset_cache()
 
 
 class Counted:

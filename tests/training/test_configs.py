@@ -62,7 +62,7 @@ def config_of(number, preset=""):
 def shapes(number, preset):
     """Of the parameters of the stage's networks."""
     config = config_of(number, preset)
-    return PlateModel.from_config(config, config.stage.networks).shapes()
+    return PlateModel.from_config(config, config.stage.networks).shapes
 
 
 @stages
@@ -181,7 +181,7 @@ def test_the_track_stage_follows_the_five_with_the_same_networks_and_one_more(pr
     assert config.stage.after.to_dict() == {"name": last.stage.name, "config": "configs/stage4.py"}
     compose.check_components(config.stage)
     assert {"l1", "lcofl", "consistency"} <= set(config.stage.loss_components)
-    mine = PlateModel.from_config(config, config.stage.networks).shapes()
+    mine = PlateModel.from_config(config, config.stage.networks).shapes
     assert mine.keys() - shapes(4, preset).keys() == {"fusion"}
 
 

@@ -216,7 +216,7 @@ def shapes(folder, network, **sections):
     config = from_file(folder, sections)
     config.model.update(features=8, growth=4, dense_layers=1, deform_groups=2)
     config.data.lr_size = (8, 24)
-    tree = PlateModel.from_config(config, [network]).shapes()[network]
+    tree = PlateModel.from_config(config, [network]).shapes[network]
     return {path: leaf.shape for path, leaf in flatten_dict(tree, sep="/").items()}
 
 

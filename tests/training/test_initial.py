@@ -24,7 +24,7 @@ def tiny(stage):
 
 def start(config, workdir):
     model = model_of(config)
-    return initial_params(model, optim.trained_params(model.shapes(), config.stage.frozen), config, workdir)
+    return initial_params(model, optim.trained_params(model.shapes, config.stage.frozen), config, workdir)
 
 
 def model_of(config):
@@ -33,7 +33,7 @@ def model_of(config):
 
 def stored(path, config, *names, **changes):
     """A bundle at `path` with the config's networks of those names, every parameter 0.5; the path."""
-    params = model_of(config).shapes()
+    params = model_of(config).shapes
     halves = jax.tree.map(lambda leaf: np.full(leaf.shape, 0.5, np.float32), {name: params[name] for name in names})
     save_bundle(path, Bundle({**halves, **changes}, {**config.to_dict(), "lineage": ["pretrain", "warmup"]}, {}))
     return str(path)
@@ -85,7 +85,7 @@ def test_a_network_that_the_weights_lack_and_the_stage_does_not_train_is_an_erro
 
 def test_a_backbone_alone_starts_the_embedder(tmp_path):
     config = tiny(stage0)
-    whole = model_of(config).shapes()["embedder"]
+    whole = model_of(config).shapes["embedder"]
     backbone = jax.tree.map(lambda leaf: np.full(leaf.shape, 0.5, np.float32), whole["backbone"])
     config.init_from = stored(tmp_path / "weights", config, embedder={"backbone": backbone})
     params, _ = start(config, tmp_path)

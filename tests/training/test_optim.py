@@ -114,7 +114,7 @@ def test_weight_decay_is_for_kernels_alone():
 
 
 def test_all_kernels_of_the_ocr_decay_and_nothing_else():
-    shapes = PlateModel.from_config(stage0.get_config("quick"), ["ocr"]).shapes()
+    shapes = PlateModel.from_config(stage0.get_config("quick"), ["ocr"]).shapes
     params = jax.tree.map(lambda leaf: np.ones(leaf.shape, np.float32), shapes)
     updates = jax.jit(lambda params: update(params, jax.tree.map(jnp.zeros_like, params), weight_decay=0.05)[0])(params)
     decayed = {path for path, leaf in flatten_dict(updates).items() if np.any(leaf)}

@@ -21,7 +21,7 @@ WITHOUT = {"xla_cpu_experimental_ynn_fusion_type": ""}
 def test_one_step_is_the_same_without_it(tiny_stage, rng, stage):
     config = tiny_stage(stage)
     model = PlateModel.from_config(config, config.stage.networks)
-    params = {name: random_values(tree) for name, tree in model.shapes().items()}
+    params = {name: random_values(tree) for name, tree in model.shapes.items()}
     trained = optim.trained_params(params, config.stage.frozen)
     optimizer = optax.sgd(1.0)  # the step's change is the gradient
     state = create_state(params, trained, optimizer, num_classes=36, seed=0)

@@ -37,7 +37,7 @@ np.save(sys.argv[3], program.call(np.load(sys.argv[2])))
 
 @pytest.fixture(scope="module")
 def params():
-    return {"generator": random_values(MODEL.shapes()["generator"])}
+    return {"generator": random_values(MODEL.shapes["generator"])}
 
 
 def test_the_script_exports_what_a_fresh_process_runs(tmp_path, params):
