@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import functools
 import pathlib
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -52,7 +53,8 @@ def main() -> None:
         for size in flags.sizes:
             config = load_config(CONFIGS[size], [f"--config.data.root={root}", *overrides])
             model = PlateModel.from_config(config, config.stage.networks)
-            tracks = batches.prepare_tracks(model, config, pathlib.Path(folder))
+            with contextlib.redirect_stdout(sys.stderr):  # tensorflow-datasets says what it prepares
+                tracks = batches.prepare_tracks(model, config, pathlib.Path(folder))
             eaten = training_rate(tracks, model, config, flags.seconds)
             for workers in flags.workers:
                 config.data.num_workers = workers
