@@ -21,12 +21,11 @@ from collections.abc import Iterator
 import jax
 import ml_collections
 import numpy as np
-import orbax.checkpoint as ocp
 
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.models import PlateModel
 from lpasrn_jax.weights.bundle import Bundle, save_bundle
-from lpasrn_jax.weights.orbax import load_checkpoint
+from lpasrn_jax.weights.orbax import load_checkpoint, read_arrays
 from tests.conftest import _tiny_stage
 from tests.job import Job
 
@@ -121,16 +120,11 @@ def _differences(folder: pathlib.Path, stage: str) -> list[str]:
     if whole.resolve().name != killed.resolve().name:
         return [f"{stage}: ends at steps {whole.resolve().name} and {killed.resolve().name}"]
     items = [item for item in ITEMS if (whole / item).is_dir()]
-    return [f"{stage}: {item}" for item in items if not _same(_arrays(whole / item), _arrays(killed / item))]
+    return [f"{stage}: {item}" for item in items if not _same(read_arrays(whole / item), read_arrays(killed / item))]
 
 
-def _arrays(item: pathlib.Path) -> list[np.ndarray]:
-    leaves = jax.tree.leaves(ocp.StandardCheckpointer().restore(item.resolve()))
-    return [np.asarray(jax.random.key_data(x) if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else x) for x in leaves]
-
-
-def _same(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
-    return len(a) == len(b) and all(map(np.array_equal, a, b))
+def _same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return a.keys() == b.keys() and all(np.array_equal(a[path], b[path]) for path in a)
 
 
 def stage_config(tracks: pathlib.Path, folder: pathlib.Path, stage: int) -> ml_collections.ConfigDict:

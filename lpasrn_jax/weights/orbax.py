@@ -55,7 +55,7 @@ def load_checkpoint(path: str | pathlib.Path) -> Checkpoint:
         raise UserError(f"{path}: not a checkpoint; give the folder of one, such as runs/a/best, which scripts/train.py writes")
     config = _read_json(folder / "config/metadata")
     metrics = _read_json(folder / "metrics/metrics") if (folder / "metrics/metrics").is_file() else {}
-    tensors = {**_read_arrays(folder / "params"), **_read_arrays(folder / "ema")}
+    tensors = {**read_arrays(folder / "params"), **read_arrays(folder / "ema")}
     check_tensors(str(folder), tensors)
     return Checkpoint(_read_step(folder / "optimizer"), unflatten_dict(tensors, sep="/"), config, metrics)
 
@@ -66,7 +66,7 @@ def _is_checkpoint(folder: pathlib.Path) -> bool:
 
 def _read_step(item: pathlib.Path) -> int:
     """Steps done; a copy of a checkpoint has any name, so it is not told from that."""
-    step = _read_arrays(item, only="step").get("step")
+    step = read_arrays(item, only="step").get("step")
     if step is None or step.shape != () or step.dtype.kind != "i":
         raise UserError(f"{item}: the checkpoint is damaged: the number of its step is not in it")
     return int(step)
@@ -84,7 +84,7 @@ def _read_json(file: pathlib.Path) -> dict[str, Any]:
     return fields
 
 
-def _read_arrays(item: pathlib.Path, only: str = "") -> dict[str, np.ndarray]:
+def read_arrays(item: pathlib.Path, only: str = "") -> dict[str, np.ndarray]:
     """Arrays of a checkpoint's item by path, such as `generator/deep_conv/bias`; those alone whose path begins with `only`."""
     stored = _open_arrays(item, only)
     if not stored:  # TensorStore takes a store without its manifest for a new one
