@@ -1,8 +1,8 @@
 """Resident memory of a long training, validation and saving included: python -m tests.memory_campaign --steps 3000 --stages 1 4
 
 Each stage is trained by scripts/train.py at the quick preset, from random weights. The memory is that which the run writes to
-TensorBoard (`memory/host_mib`). A save in the background holds copies for a moment, so that of each 100 steps the least counts; over
-the last two thirds of the steps, the largest and the smallest of these must lie within 2 %.
+TensorBoard (`memory/host_mib`). A save in the background holds copies for a moment, so that of each 100 steps the least counts;
+over the last two thirds of the steps, the largest and the smallest of these must lie within 2 %.
 """
 
 from __future__ import annotations
