@@ -1,10 +1,10 @@
 """The same training on several layouts of processes and devices: python -m tests.layouts_campaign --steps 20
 
-At the same global batch, the losses of one process with four devices, and of two processes with two each, must be those of one
-device. For each stage it prints the largest difference of any loss term in any step. Sums over the batch round elsewhere on each
-layout, and Adam divides the gradients of its first steps by what is still small: at the guide's learning rate of 1e-4 a difference of
-5e-7 in the first step is one of 2e-4 in the twentieth. The default is so small that each step compares the layouts, not the steps
-before it.
+At the same global batch, the losses of one process with four devices, and of two processes with two each, must be those of
+one device. For each stage it prints the largest difference of any loss term in any step. Sums over the batch round elsewhere
+on each layout, and Adam divides the gradients of its first steps by what is still small: at the guide's learning rate of 1e-4
+a difference of 5e-7 in the first step is one of 2e-4 in the twentieth. The default is so small that each step compares the
+layouts, not the steps before it.
 """
 
 from __future__ import annotations
