@@ -43,7 +43,7 @@ test-onnx: .venv-onnx/installed
 	.venv-onnx/bin/python -m pytest tests/weights/test_onnx_export.py tests/weights/test_bench_onnx.py
 
 test: .venv/installed-test lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -24,6 +24,18 @@ COMPILATION_CACHE = {
 for name, value in COMPILATION_CACHE.items():
     jax.config.update(name, value)
     os.environ[name.upper()] = str(value)
+LONGEST = (
+    "test_documented_commands.py",
+    "test_training_scripts.py",
+    "test_devices.py",
+    "test_stages.py",
+    "test_bench_training.py",
+    "test_loop.py",
+    "test_agreement.py",
+    "test_other_plates.py",
+    "test_evaluate.py",
+    "test_fused_images.py",
+)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -37,6 +49,11 @@ def pytest_configure(config):
     if config.getoption("--shapes"):  # before anything of the project is imported
         importlib.import_module("tests.shapes")
         install_import_hook(["lpasrn_jax", "dcnv4_jax"], "tests.shapes.check_shapes")
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest come first, so that no process of pytest-xdist is left alone with one at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_sessionstart(session):

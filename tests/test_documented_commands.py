@@ -183,17 +183,15 @@ def quickstart_lines():
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_the_scripts_of_make_quickstart_run(here):
-    """All stages are those of the run on the desk but the last, which is trained here."""
+def test_the_scripts_of_make_quickstart_run(tmp_path, monkeypatch):
     lines = quickstart_lines()
     assert [re.search(r"scripts/(\w+)", line)[1] for line in lines] == ["make_tracks", "train_progressive", "evaluate"]
-    workdir, made = here / "runs/quickstart", (here / "runs/quickstart").resolve()
-    workdir.unlink()
-    shutil.copytree(made, workdir, symlinks=True, ignore=shutil.ignore_patterns("hard_mining", "tracks"))
+    for name in ("configs", "scripts"):
+        (tmp_path / name).symlink_to(documented.ROOT / name)
+    monkeypatch.chdir(tmp_path)
     for line in lines:
         run(line, *(["--tracks=12"] if "make_tracks" in line else []))
-    assert (workdir / "hard_mining/best").exists()
-    assert {"report.md", "metrics.json"} <= {path.name for path in workdir.iterdir()}
+    assert {"report.md", "metrics.json"} <= {path.name for path in (tmp_path / "runs/quickstart").iterdir()}
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
