@@ -8,7 +8,7 @@ from PIL import Image
 
 from lpasrn_jax.weights.bundle import save_bundle
 from tests.random_bundle import random_bundle
-from tests.typed import ROOT, assert_one_line, run
+from tests.terminal import ROOT, assert_one_line, run
 
 
 def test_evaluate_prints_its_figures_and_names_its_report(bundle_file, tracks_root, tmp_path):

@@ -17,7 +17,7 @@ from lpasrn_jax.weights.orbax import load_checkpoint
 from tests import small_networks
 from tests.data.damage import write_damaged_set
 from tests.job import free_port
-from tests.typed import ROOT, assert_one_line, command, run
+from tests.terminal import ROOT, assert_one_line, command, run
 
 GENERATOR_ALONE = [  # stage 1 without the OCR that stage 0 has trained
     *small_networks.GENERATOR,
