@@ -198,11 +198,9 @@ class PlateModel:
           present: False for a frame that only fills up the track.
         """
         b, f, h, w, _ = frames.shape
-        generator = {"params": params["generator"]}
-        features = self.networks["generator"].apply(generator, frames.reshape(b * f, h, w, 3), method="extract")
-        features = features.reshape(b, f, h, w, -1)
-        merged, image = self.networks["fusion"].apply({"params": params["fusion"]}, features, frames, present)
-        return self.networks["generator"].apply(generator, merged, image, method="render")
+        features = self._apply("generator", params, frames.reshape(b * f, h, w, 3), method="extract")
+        merged, image = self._apply("fusion", params, features.reshape(b, f, h, w, -1), frames, present)
+        return self._apply("generator", params, merged, image, method="render")
 
     def enlargements(
         self, params: Params, lr: Images, track: Float[Array, "b f h w 3"] | None = None
@@ -236,5 +234,11 @@ class PlateModel:
         """Embeddings of length 1."""
         return self._apply("embedder", params, hr)
 
-    def _apply(self, name: str, params: Params, image: Float[Array, "b ... c"]) -> Any:
-        return self.networks[name].apply({"params": params[name]}, image)
+    def _apply(self, name: str, params: Params, *inputs: Array, method: str | None = None) -> Any:
+        return _apply(self.networks[name], params[name], *inputs, method=method)
+
+
+@functools.partial(jax.jit, static_argnames=("network", "method"))
+def _apply(network: nn.Module, params: Params, *inputs: Array, method: str | None = None) -> Any:
+    """Jitted, though inside of other jitted functions, so that a network is traced once for all its uses at a shape."""
+    return network.apply({"params": params}, *inputs, method=method)

@@ -20,6 +20,7 @@ from typing import Any, TypedDict
 import grain
 import jax
 import ml_collections
+import numpy as np
 import orbax.checkpoint as ocp
 from grain.checkpoint import CheckpointSave
 
@@ -122,9 +123,9 @@ class Checkpoints:
         mining = {"miner": ocp.args.StandardSave(miner.state())} if miner else {}
         lineage = progress["lineage"] if step else progress["lineage"][:-1]  # at step 0 the stage has not changed the weights
         items = ocp.args.Composite(
-            params=ocp.args.StandardSave(state.params),
-            ema=ocp.args.StandardSave(state.ema),
-            optimizer=ocp.args.StandardSave(_optimizer_item(state)),
+            params=ocp.args.StandardSave(_on_host(state.params)),
+            ema=ocp.args.StandardSave(_on_host(state.ema)),
+            optimizer=ocp.args.StandardSave(_on_host(_optimizer_item(state))),
             data=CheckpointSave(iterator),
             progress=ocp.args.JsonSave(dict(progress)),
             config=ocp.args.JsonSave({**self._config, "lineage": lineage}),
@@ -215,6 +216,14 @@ def link(path: pathlib.Path, target: pathlib.Path) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
     os.replace(fresh, path)
+
+
+def _on_host(tree: Any) -> Any:
+    """The arrays, which are the same on all devices, as NumPy's: of others Orbax would have each device write a piece of each.
+
+    Orbax copies them before it goes on in the background. PRNG keys stay as they are, since NumPy has none.
+    """
+    return jax.tree.map(lambda x: x if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) else np.asarray(x), tree)
 
 
 def _optimizer_item(state: TrainState) -> dict[str, Any]:

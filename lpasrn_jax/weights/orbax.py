@@ -1,7 +1,7 @@
 """The model inside an Orbax checkpoint of a training run, without the rest of the run.
 
-Orbax stores each array in Zarr's format inside an OCDBT key-value store. TensorStore, which is Orbax's own, reads them here, one
-after the other: Orbax starts all at once, and of a damaged checkpoint prints a traceback for each that was on its way.
+Orbax stores each array in Zarr's format inside an OCDBT key-value store. TensorStore, which is Orbax's own, reads them here: of a
+damaged checkpoint Orbax prints a traceback for each array.
 """
 
 from __future__ import annotations
@@ -95,7 +95,8 @@ def read_arrays(item: pathlib.Path, only: str = "") -> dict[str, np.ndarray]:
         if math.prod(chunk) > max(math.prod(array.shape), 1):  # a chunk is unpacked whole
             raise UserError(f"{item}: the checkpoint is damaged: {path} is {array.shape}, stored in pieces of {chunk}")
     try:
-        return {path: array.read().result() for path, array in stored.items()}
+        reads = {path: array.read() for path, array in stored.items()}  # all at once, like the openings below
+        return {path: read.result() for path, read in reads.items()}
     except Exception as error:  # damaged bytes fail in more ways than can be listed
         raise _damaged(item, error) from error
 
@@ -105,11 +106,12 @@ def _open_arrays(item: pathlib.Path, only: str) -> dict[str, ts.TensorStore]:
     try:
         keys = ts.KvStore.open(database).result().list().result()
         names = [key.removesuffix(b"/.zarray").decode() for key in keys if key.endswith(b"/.zarray")]
-        return {
-            name.replace(".", "/"): ts.open({"driver": "zarr", "kvstore": {**database, "path": f"{name}/"}}, read=True).result()
+        openings = {
+            name.replace(".", "/"): ts.open({"driver": "zarr", "kvstore": {**database, "path": f"{name}/"}}, read=True)
             for name in sorted(names)
             if name.startswith(only)
         }
+        return {path: opening.result() for path, opening in openings.items()}
     except Exception as error:  # as above
         raise _damaged(item, error) from error
 
