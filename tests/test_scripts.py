@@ -6,18 +6,20 @@ import re
 import pytest
 from PIL import Image
 
+from lpasrn_jax.synthetic.tracks import write_tracks
 from lpasrn_jax.weights.bundle import save_bundle
 from tests.random_bundle import random_bundle
 from tests.terminal import ROOT, assert_one_line, run
 
 
-def test_evaluate_prints_its_figures_and_names_its_report(bundle_file, tracks_root, tmp_path):
+def test_evaluate_prints_its_figures_and_names_its_report(bundle_file, tmp_path):
+    write_tracks(tmp_path / "tracks", 3, seed=5, workers=1)
     result = run(
         "evaluate",
         "--checkpoint",
         bundle_file,
         "--data-root",
-        tracks_root,
+        tmp_path / "tracks",
         "--out",
         tmp_path / "out",
         "--tfds-dir",

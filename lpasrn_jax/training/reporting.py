@@ -12,7 +12,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from clu import metric_writers, parameter_overview
+from clu import parameter_overview
 from flax.traverse_util import flatten_dict
 from jaxtyping import Array, Float, UInt8
 from tqdm import tqdm
@@ -44,6 +44,8 @@ class Reporter:
     def __init__(
         self, directory: pathlib.Path, first_step: int, num_steps: int, *, images_per_step: int = 1, profile: bool = False
     ):
+        from clu import metric_writers  # imports TensorFlow for seconds: a mistake in the config is told before
+
         is_first = runtime.is_first_process()
         self._directory, self._first_step, self._began = directory, first_step, time.monotonic()
         self._writer = metric_writers.create_default_writer(str(directory), just_logging=not is_first)
