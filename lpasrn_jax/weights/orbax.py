@@ -53,6 +53,7 @@ def load_checkpoint(path: str | pathlib.Path) -> Checkpoint:
         folder = folder / "best"
     if not _is_checkpoint(folder):
         raise UserError(f"{path}: not a checkpoint; give the folder of one, such as runs/a/best, which scripts/train.py writes")
+    folder = folder.resolve()  # a training that goes on moves `best` and `last`
     config = _read_json(folder / "config/metadata")
     metrics = _read_json(folder / "metrics/metrics") if (folder / "metrics/metrics").is_file() else {}
     tensors = {**read_arrays(folder / "params"), **read_arrays(folder / "ema")}

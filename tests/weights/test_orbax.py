@@ -14,6 +14,8 @@ import tensorstore as ts
 from etils import epath
 
 from lpasrn_jax.errors import UserError
+from lpasrn_jax.training.checkpoints import link
+from lpasrn_jax.weights import orbax
 from lpasrn_jax.weights.load import load_weights
 from lpasrn_jax.weights.orbax import load_checkpoint
 
@@ -42,6 +44,21 @@ def test_the_arrays_are_those_that_orbax_restores(trained):
 
 def test_a_copy_under_another_name_keeps_its_step(trained, checkpoint):
     assert load_checkpoint(checkpoint).step == load_checkpoint(trained / "best").step
+
+
+def test_a_link_that_moves_while_it_is_read(trained, checkpoint, tmp_path, monkeypatch):
+    last = tmp_path / "last"
+    last.symlink_to(checkpoint)
+
+    def read_and_move(file):
+        content = read_json(file)
+        link(last, tmp_path / "next")  # of which nothing is there yet
+        return content
+
+    read_json = orbax._read_json
+    monkeypatch.setattr(orbax, "_read_json", read_and_move)
+    found, expected = load_checkpoint(last), load_checkpoint(trained / "best")
+    jax.tree.map(np.testing.assert_array_equal, found.params, expected.params)
 
 
 def store(item):
