@@ -235,10 +235,10 @@ class PlateModel:
         return self._apply("embedder", params, hr)
 
     def _apply(self, name: str, params: Params, *inputs: Array, method: str | None = None) -> Any:
-        return _apply(self.networks[name], params[name], *inputs, method=method)
+        return _output(self.networks[name], params[name], *inputs, method=method)
 
 
 @functools.partial(jax.jit, static_argnames=("network", "method"))
-def _apply(network: nn.Module, params: Params, *inputs: Array, method: str | None = None) -> Any:
+def _output(network: nn.Module, params: Params, *inputs: Array, method: str | None = None) -> Any:
     """Jitted, though inside of other jitted functions, so that a network is traced once for all its uses at a shape."""
     return network.apply({"params": params}, *inputs, method=method)
