@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from dcnv4_jax.batch import BACKWARD_RULE, FORWARD_RULE, along_batch
 from dcnv4_jax.launch import Tile, plan
+from dcnv4_jax.load_triton import load_triton
 from dcnv4_jax.spec import DeformConvSpec
 
 
@@ -20,9 +21,9 @@ def unavailable() -> str:
     """Why the Triton kernels cannot run here; empty when they can."""
     if jax.default_backend() != "gpu":
         return f"JAX sees no GPU: its default backend is {jax.default_backend()!r}"
-    for module in ("triton", "jax_triton"):
+    for module, load in {"triton": load_triton, "jax_triton": functools.partial(importlib.import_module, "jax_triton")}.items():
         try:
-            importlib.import_module(module)
+            load()
         except Exception as error:  # a broken GPU installation raises more than ImportError
             return f"{module} cannot be imported: {error}; pip install 'dcnv4-jax[cuda]'"
     backend = getattr(importlib.import_module("jax_triton.triton_lib"), "cb", None)

@@ -5,8 +5,12 @@ Offsets and mask of a row are read once for each tap and its bilinear weights co
 values are contiguous along d. All arithmetic is float32.
 """
 
-import triton
-import triton.language as tl
+from dcnv4_jax.load_triton import load_triton
+
+load_triton()
+
+import triton  # noqa: E402
+import triton.language as tl  # noqa: E402
 
 
 @triton.jit

@@ -16,7 +16,7 @@ from tests.dcnv4 import interpreted
 def interpreter():
     """The Triton kernels through Triton's interpreter, in a process of its own; in this one they are compiled."""
     pytest.importorskip("torch", reason="Triton's interpreter reads torch tensors")
-    pytest.importorskip("triton", reason="the Triton kernels are tested through Triton's interpreter")
+    pytest.importorskip("dcnv4_jax.triton_kernels", reason="the Triton kernels are tested through Triton's interpreter")
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context, initializer=interpreted.begin) as pool:
         yield lambda *problem: pool.submit(interpreted.run, *problem).result()

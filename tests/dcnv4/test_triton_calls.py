@@ -13,7 +13,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from dcnv4_jax import deform_conv, triton, xla
 from dcnv4_jax.spec import DeformConvSpec
 
-pytest.importorskip("triton", reason="the kernels are Triton functions")
+pytest.importorskip("dcnv4_jax.triton_kernels", reason="the kernels are Triton functions")
 
 SPEC = DeformConvSpec(2, kernel_size=(1, 2), padding=(0, 1), strides=(1, 2))  # two taps: little to compile
 OPERATOR = functools.partial(deform_conv, **vars(SPEC))

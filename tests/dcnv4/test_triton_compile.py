@@ -3,6 +3,7 @@
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -10,7 +11,7 @@ from dcnv4_jax.launch import plan
 from dcnv4_jax.spec import DeformConvSpec
 from dcnv4_jax.workloads import WORKLOADS
 
-triton = pytest.importorskip("triton", reason="the kernels are compiled by Triton")
+triton = pytest.importorskip("dcnv4_jax.triton_kernels", reason="the kernels are compiled by Triton").triton
 
 POINTERS = {"float32": "*fp32", "bfloat16": "*bf16", "float16": "*fp16"}
 
@@ -89,3 +90,12 @@ def test_positions_beyond_32_bits_are_wide():
     small, large = (plan(DeformConvSpec(4), "forward", (n, 128, 128, 64), 112, "float32", "no device") for n in (8, 2048))
     assert not small.constants["WIDE"]
     assert large.constants["WIDE"]
+
+
+def test_the_kernels_load_after_tensorflow():
+    """TensorFlow's LLVM, taken for Triton's own, ended the process with a segmentation fault."""
+    pytest.importorskip("tensorflow", reason="TensorFlow is loaded first")
+    script = "import tensorflow; from dcnv4_jax import triton_kernels as kernels; print(kernels.forward_kernel.fn.__name__)"
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "forward_kernel\n"
