@@ -1,6 +1,7 @@
 """What all tests share: four CPU devices, the cache of compiled programs, one small set of synthetic tracks, a browser."""
 
 import functools
+import gc
 import importlib
 import os
 import pathlib
@@ -11,6 +12,12 @@ import jax
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
+
+# Programs that run for milliseconds compile faster without LLVM's optimisation. XLA_FLAGS="" leaves it on; the variable is read
+# when JAX first computes, here and in the commands that the tests start.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+
+gc.set_threshold(100_000, 20, 20)  # JAX does work of its own at each collection, and tracing allocates without end
 
 jax.config.update("jax_num_cpu_devices", 4)
 

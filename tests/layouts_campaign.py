@@ -36,7 +36,12 @@ def losses(config: ml_collections.ConfigDict, workdir: pathlib.Path, layout: tup
     processes, devices = layout
     if Job(config, workdir, processes=processes, devices=devices).finish():
         raise RuntimeError(f"{workdir}: training failed:\n{workdir.with_name(f'{workdir.name}.log.0').read_text()[-2000:]}")
-    events = EventAccumulator(str(workdir / config.stage.name), size_guidance={"tensors": 0}).Reload()
+    return written_losses(workdir / config.stage.name)
+
+
+def written_losses(folder: pathlib.Path) -> dict[tuple[str, int], float]:
+    """Each loss term of each step that a stage has written to TensorBoard in its folder."""
+    events = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
     terms = [tag for tag in events.Tags()["tensors"] if tag.startswith("train/") and tag.endswith("loss")]
     return {(tag, event.step): float(make_ndarray(event.tensor_proto)) for tag in terms for event in events.Tensors(tag)}
 

@@ -13,7 +13,11 @@ from lpasrn_jax.models import PlateModel
 from lpasrn_jax.training import batches
 from lpasrn_jax.training.loop import train_and_evaluate
 from lpasrn_jax.weights.orbax import load_checkpoint
-from tests.layouts_campaign import LAYOUTS, LIMIT, compare, losses
+from tests.layouts_campaign import LAYOUTS, LIMIT, compare, losses, written_losses
+
+
+def train_on_one_device(monkeypatch):
+    monkeypatch.setattr(runtime, "data_mesh", lambda: Mesh(np.array(jax.devices()[:1]), (runtime.DATA_AXIS,)))
 
 
 def test_a_checkpoint_of_four_devices_goes_on_on_one_as_it_would_have_on_four(trained, tiny_config, tmp_path, monkeypatch):
@@ -21,7 +25,7 @@ def test_a_checkpoint_of_four_devices_goes_on_on_one_as_it_would_have_on_four(tr
     tiny_config.stage.epochs = 1
     train_and_evaluate(tiny_config, str(tmp_path))
     on_four = load_checkpoint(tmp_path / "warmup/last")
-    monkeypatch.setattr(runtime, "data_mesh", lambda: Mesh(np.array(jax.devices()[:1]), (runtime.DATA_AXIS,)))
+    train_on_one_device(monkeypatch)
     tiny_config.stage.epochs = 2
     train_and_evaluate(tiny_config, str(tmp_path))
     on_one, whole = (load_checkpoint(workdir / "warmup/last") for workdir in (tmp_path, trained))
@@ -30,12 +34,14 @@ def test_a_checkpoint_of_four_devices_goes_on_on_one_as_it_would_have_on_four(tr
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), on_one.params, whole.params)
 
 
-def test_losses_do_not_depend_on_processes_and_devices(tiny_stage, tmp_path):
+def test_losses_do_not_depend_on_processes_and_devices(tiny_stage, tmp_path, monkeypatch):
     config = tiny_stage(2)
     config.stage.after.name = ""  # from random weights
     config.train.log_every_steps = 1
-    layouts = LAYOUTS["one device"], LAYOUTS["two processes, two devices each"]
-    one, other = (losses(config, tmp_path / f"of-{processes}", (processes, devices)) for processes, devices in layouts)
+    train_on_one_device(monkeypatch)
+    train_and_evaluate(config, str(tmp_path / "one"))
+    one = written_losses(tmp_path / "one" / config.stage.name)
+    other = losses(config, tmp_path / "two", LAYOUTS["two processes, two devices each"])
     assert {step for _, step in one} >= {1, 2, 3}
     _, absolute, _ = compare(one, other, steps=3)
     assert absolute <= LIMIT

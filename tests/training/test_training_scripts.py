@@ -28,14 +28,6 @@ GENERATOR_ALONE = [  # stage 1 without the OCR that stage 0 has trained
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def commands_environment():
-    """The commands compile without optimisation, which takes half as long."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
-        yield
-
-
 def stage_1(workdir, root="data/train", tfds_dir=None):
     """The arguments of scripts/train.py for stage 1 at its smallest."""
     data = [f"--config.data.root={root}", f"--config.data.tfds_dir={tfds_dir or workdir.parent / 'tfds'}"]
