@@ -17,7 +17,7 @@ from jaxtyping import install_import_hook
 # when JAX first computes, here and in the commands that the tests start.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
-gc.set_threshold(100_000, 20, 20)  # JAX does work of its own at each collection, and tracing allocates without end
+gc.set_threshold(20_000, 10, 10)  # JAX does work of its own at each collection, and tracing allocates without end
 
 jax.config.update("jax_num_cpu_devices", 4)
 
