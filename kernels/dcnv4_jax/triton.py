@@ -21,9 +21,10 @@ def unavailable() -> str:
     """Why the Triton kernels cannot run here; empty when they can."""
     if jax.default_backend() != "gpu":
         return f"JAX sees no GPU: its default backend is {jax.default_backend()!r}"
-    for module, load in {"triton": load_triton, "jax_triton": functools.partial(importlib.import_module, "jax_triton")}.items():
+    for module in ("triton", "jax_triton"):
         try:
-            load()
+            load_triton()  # before jax_triton, which imports it
+            importlib.import_module(module)
         except Exception as error:  # a broken GPU installation raises more than ImportError
             return f"{module} cannot be imported: {error}; pip install 'dcnv4-jax[cuda]'"
     backend = getattr(importlib.import_module("jax_triton.triton_lib"), "cb", None)
