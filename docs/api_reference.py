@@ -24,7 +24,7 @@ PAGE = {  # heading: the names below it; of PACKAGES, or else of lpasrn_jax
         "evaluation.evaluate.evaluate",
     ],
     "The operator": ["available", "deform_conv", "linen.DCNv4", "nnx.DCNv4", "torch_weights.params_from_torch"],
-    "Convolution": ["convolution.conv_general_dilated"],
+    "Convolution": ["convolution.conv_general_dilated", "convolution.left_to_xla"],
 }
 PACKAGES = {"The operator": "dcnv4_jax", "Convolution": "dcnv4_jax"}
 

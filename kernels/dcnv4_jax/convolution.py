@@ -1,6 +1,9 @@
-"""Plain convolution for training on a CPU: XLA's, with output and gradients from native kernels under differentiation."""
+"""Plain convolution, on a CPU by native kernels: its output and its gradients."""
 
+import contextlib
+import contextvars
 import functools
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +19,21 @@ from dcnv4_jax.varying import vary, varying_axes
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 Padding = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 
+_left_to_xla = contextvars.ContextVar("left_to_xla", default=False)
+
+
+@contextlib.contextmanager
+def left_to_xla() -> Iterator[None]:
+    """What is traced inside has XLA's convolutions alone, so that it can be exported, and runs without the kernels' library.
+
+    A function that `jax.jit` has traced outside keeps what it has: trace another one.
+    """
+    token = _left_to_xla.set(True)
+    try:
+        yield
+    finally:
+        _left_to_xla.reset(token)
+
 
 def conv_general_dilated(
     lhs: Array,
@@ -28,12 +46,12 @@ def conv_general_dilated(
     feature_group_count: int = 1,
     precision=None,
 ) -> Array:
-    """`jax.lax.conv_general_dilated`, which trains faster on a CPU where it is float32, NHWC and of stride 1.
+    """`jax.lax.conv_general_dilated`, which is faster on a CPU where it is float32, NHWC and of stride 1.
 
-    There, and under differentiation, native kernels compute the output and the gradients. They agree with XLA's to float32's
-    accuracy, and the same arguments give the same bits. Everything else is left to XLA: an output that is not differentiated,
-    other arguments, other platforms, `vmap`, and an installation without the kernels. `jit`, `shard_map` and operands sharded
-    along n work; where the kernels may be used, derivatives are of first order and in reverse mode only.
+    There, native kernels compute the output and the gradients. They agree with XLA's to float32's accuracy, and the same
+    arguments give the same bits. Everything else is left to XLA: other arguments, other platforms, `vmap`, an installation
+    without the kernels, and what is traced inside `left_to_xla`. `jit`, `shard_map` and operands sharded along n work; where the
+    kernels may be used, derivatives are of first order and in reverse mode only.
     """
     numbers = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
     plain = (
@@ -43,7 +61,7 @@ def conv_general_dilated(
         and feature_group_count == 1
         and {*window_strides, *(lhs_dilation or ()), *(rhs_dilation or ())} == {1}
     )
-    if not plain or cpu.unavailable():
+    if not plain or _left_to_xla.get() or cpu.unavailable():
         return jax.lax.conv_general_dilated(
             lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, numbers, feature_group_count, precision=precision
         )
@@ -59,16 +77,18 @@ def _xla(
     return jax.lax.conv_general_dilated(value, weights, (1, 1), padding, dimension_numbers=LAYOUT, precision=precision)
 
 
-_convolve = jax.custom_vjp(_xla, nondiff_argnums=(0, 1))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _convolve(
+    padding: Padding, precision, value: Float[Array, "n h w i"], weights: Float[Array, "a b i o"]
+) -> Float[Array, "n p q o"]:
+    (top, _), (left, _) = padding
+    xla = functools.partial(_xla, padding, precision)
+    rule = "n h w i, a b i o -> n p q o"
+    return _faster("ConvolutionForward", xla, rule, value, weights, pad_top=top, pad_left=left, transposed=False)
 
 
 def _forward(padding, precision, value, weights):
-    (top, _), (left, _) = padding
-    xla = functools.partial(_xla, padding, precision)
-    output = _faster(
-        "ConvolutionForward", xla, "n h w i, a b i o -> n p q o", value, weights, pad_top=top, pad_left=left, transposed=False
-    )
-    return output, (value, weights)
+    return _convolve(padding, precision, value, weights), (value, weights)
 
 
 def _backward(padding, precision, residuals, grad):

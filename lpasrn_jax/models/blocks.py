@@ -21,7 +21,7 @@ class Conv(nn.Conv):
 
     kernel_size: int | Sequence[int] = (3, 3)
     kernel_init: nn.initializers.Initializer = CONV_INIT
-    conv_general_dilated: Callable[..., Array] = conv_general_dilated  # XLA's, but trained by faster kernels on a CPU
+    conv_general_dilated: Callable[..., Array] = conv_general_dilated  # XLA's, or faster kernels on a CPU
 
 
 class StridedConv(Conv):

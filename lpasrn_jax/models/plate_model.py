@@ -5,6 +5,7 @@ Training steps, validation, evaluation, reading and export all work with a `Plat
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Collection, Mapping
@@ -15,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
+from dcnv4_jax.convolution import left_to_xla
 from lpasrn_jax import images
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.models.embedder import Embedder, create_embedder
@@ -90,6 +92,7 @@ class PlateModel:
       lr_size: height and width of the LR images that the networks are trained on; the generator takes others too.
       scale: of SR and HR images against LR.
       dtype: of the computation; parameters are float32.
+      is_portable: see `portable`.
     """
 
     networks: Mapping[str, nn.Module]
@@ -97,6 +100,7 @@ class PlateModel:
     lr_size: tuple[int, int]
     scale: int
     dtype: str
+    is_portable: bool = False
 
     @classmethod
     def from_config(cls, config: Config, names: Collection[str]) -> PlateModel:
@@ -139,12 +143,12 @@ class PlateModel:
         return dataclasses.replace(self, networks=networks, dtype=dtype)
 
     def portable(self) -> PlateModel:
-        """The same model with a generator of plain XLA operations, which runs wherever XLA does and can be exported."""
+        """The same model in plain XLA operations, which runs wherever XLA does and can be exported."""
         networks = {
             name: network.clone(deform_implementation="xla") if name in ("generator", "fusion") else network
             for name, network in self.networks.items()
         }
-        return dataclasses.replace(self, networks=networks)
+        return dataclasses.replace(self, networks=networks, is_portable=True)
 
     def init(self, key: Key[Array, ""]) -> dict[str, Any]:
         """New parameters; a network's own do not depend on which others there are."""
@@ -235,10 +239,11 @@ class PlateModel:
         return self._apply("embedder", params, hr)
 
     def _apply(self, name: str, params: Params, *inputs: Array, method: str | None = None) -> Any:
-        return _output(self.networks[name], params[name], *inputs, method=method)
+        return _output(self.networks[name], params[name], *inputs, method=method, is_portable=self.is_portable)
 
 
-@functools.partial(jax.jit, static_argnames=("network", "method"))
-def _output(network: nn.Module, params: Params, *inputs: Array, method: str | None = None) -> Any:
+@functools.partial(jax.jit, static_argnames=("network", "method", "is_portable"))
+def _output(network: nn.Module, params: Params, *inputs: Array, method: str | None, is_portable: bool) -> Any:
     """Jitted, though inside of other jitted functions, so that a network is traced once for all its uses at a shape."""
-    return network.apply({"params": params}, *inputs, method=method)
+    with left_to_xla() if is_portable else contextlib.nullcontext():
+        return network.apply({"params": params}, *inputs, method=method)

@@ -1,4 +1,4 @@
-"""The convolution with native kernels for training: the same as XLA's, under every transformation."""
+"""The convolution with native kernels: the same as XLA's, under every transformation."""
 
 import functools
 
@@ -9,7 +9,7 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from dcnv4_jax import cpu
-from dcnv4_jax.convolution import LAYOUT, conv_general_dilated
+from dcnv4_jax.convolution import LAYOUT, conv_general_dilated, left_to_xla
 
 pytestmark = pytest.mark.skipif(
     bool(cpu.unavailable()) or jax.default_backend() != "cpu", reason=f"no kernels for this platform: {cpu.unavailable()}"
@@ -121,10 +121,32 @@ def test_same_bits_every_time(rng):
         jax.tree.map(np.testing.assert_array_equal, program(value, weights), first)
 
 
-def test_an_output_that_is_not_differentiated_is_xlas(rng):
+def test_an_output_that_is_not_differentiated_is_the_same(rng):
     value, weights = arrays(rng, 2, 6, 8, 8, 8)
-    assert not kernels_of(jax.jit(convolve).lower(value, weights))
-    np.testing.assert_array_equal(convolve(value, weights), convolve(value, weights, function=jax.lax.conv_general_dilated))
+    assert kernels_of(jax.jit(convolve).lower(value, weights)) == {"ConvolutionForward"}
+    np.testing.assert_array_equal(jax.jit(convolve)(value, weights), compiled(convolve, value, weights)[0](value, weights)[0])
+
+
+def test_an_image_has_the_same_bits_in_every_batch(rng):
+    value, weights = arrays(rng, 5, 48, 144, 24, 48)
+    together = jax.jit(convolve)(value, weights)
+    for i in range(5):
+        np.testing.assert_array_equal(jax.jit(convolve)(value[i : i + 1], weights)[0], together[i])
+
+
+def test_what_is_left_to_xla_is_xlas_and_can_be_exported(rng):
+    value, weights = arrays(rng, 2, 6, 8, 8, 8)
+
+    def plain(value, weights):
+        with left_to_xla():
+            return convolve(value, weights)
+
+    expected = jax.jit(functools.partial(convolve, function=jax.lax.conv_general_dilated))(value, weights)
+    exported = jax.export.export(jax.jit(plain))(value, weights)
+    assert not kernels_of(jax.jit(with_gradients(plain)).lower(value, weights))
+    np.testing.assert_array_equal(exported.call(value, weights), expected)
+    with pytest.raises(ValueError, match="custom call"):
+        jax.export.export(jax.jit(convolve))(value, weights)
 
 
 @pytest.mark.parametrize("change", [
