@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import os
 import pathlib
@@ -21,21 +22,36 @@ from lpasrn_jax.signals import block_signals
 DATA_AXIS = "data"
 
 
-def restart_with_huge_pages() -> None:
-    """Start this script again with its memory in huge pages, unless GLIBC_TUNABLES is set, as it is after the restart.
+TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1"
+
+
+def restart_with_tuned_malloc() -> None:
+    """Start this script again with its memory in huge pages and in one arena, unless GLIBC_TUNABLES is set, as after the restart.
 
     The script must begin with `exit_on_signals`: SIGINT and SIGTERM wait until then.
 
     XLA maps its temporaries anew at each step, on a CPU hundreds of megabytes. Faulting them in by pages of 4 KiB takes a quarter
-    of a training step, and glibc's malloc asks for larger ones only if the variable is set when the process starts.
+    of a training step. With an arena for each of its many threads, what one of them frees is no use to the others, and the
+    process grows for as long as it trains. glibc's malloc reads the variable when the process starts.
     """
     if sys.platform != "linux" or "GLIBC_TUNABLES" in os.environ:
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+    os.environ["GLIBC_TUNABLES"] = TUNABLES
     block_signals()  # their handlers end here; the script sets them anew as it begins
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def release_memory() -> None:
+    """Give memory that is free back to the system, where the C library can, which is glibc.
+
+    A save and a validation leave gaps in malloc's memory that the next ones seldom fit into: what is in use stays the same over
+    thousands of steps while the process grows.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim:
+        trim(0)
 
 
 def cache_folder() -> pathlib.Path:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lpasrn_jax import runtime
 from lpasrn_jax.models.plate_model import LR_SIZE
 
 GRAD_CLIP, LEARNING_RATE = 1.0, 1e-4
@@ -105,7 +106,7 @@ def _run(what: str, arguments: list[str], folder: str) -> list[float]:
         "JAX_COMPILATION_CACHE_DIR": f"{folder}/xla",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         **os.environ,
-        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+        "GLIBC_TUNABLES": runtime.TUNABLES,
         "BENCH_FOLDER": folder,
     }
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)

@@ -1,6 +1,9 @@
-"""What a process sets up before it computes."""
+"""What a process sets up before it computes, and gives back."""
 
+import ctypes
 import os
+import pathlib
+import resource
 import subprocess
 import sys
 
@@ -13,17 +16,17 @@ SCRIPT = """
 import os, sys
 from lpasrn_jax import runtime
 print("started")
-runtime.restart_with_huge_pages()
+runtime.restart_with_tuned_malloc()
 print(os.environ["GLIBC_TUNABLES"], sys.argv[1:])
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc is Linux's")
 @pytest.mark.parametrize(("tunables", "starts", "found"), [
-    (None, 2, "glibc.malloc.hugetlb=1"),
+    (None, 2, runtime.TUNABLES),
     ("glibc.malloc.check=0", 1, "glibc.malloc.check=0"),
 ], ids=["not set", "set by the user"])  # fmt: skip
-def test_restarts_once_with_huge_pages_and_the_same_arguments(tmp_path, tunables, starts, found):
+def test_restarts_once_with_its_malloc_tuned_and_the_same_arguments(tmp_path, tunables, starts, found):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"}
@@ -69,3 +72,24 @@ def test_a_pod_without_the_package_that_knows_the_others(monkeypatch):
     monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"the package kubernetes.*lpasrn-jax\[k8s\].*--coordinator"):
         runtime.initialize_distributed()
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc, whose malloc keeps what lies below a gap")
+def test_memory_below_what_is_in_use_is_given_back():
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    size, count = 64 * 1024, 2000  # too small for pages of their own
+    blocks = [libc.malloc(size) for _ in range(count)]
+    for block in blocks:
+        ctypes.memset(block, 1, size)
+    *freed, above = blocks
+    for block in freed:
+        libc.free(block)
+    before = resident_bytes()
+    runtime.release_memory()
+    assert resident_bytes() < before - 0.5 * count * size
+    libc.free(above)
+
+
+def resident_bytes() -> int:
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -60,7 +60,7 @@ def define_run(workdir: str | None = None) -> None:
 @contextlib.contextmanager
 def started_run():
     """Set the process up and join its job; while the context is open, TensorBoard shows the run, all of its stages."""
-    runtime.restart_with_huge_pages()
+    runtime.restart_with_tuned_malloc()
     logging.set_verbosity(logging.WARNING)  # the metrics are in the progress bar and in TensorBoard
     runtime.initialize_distributed(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
     runtime.enable_compilation_cache()

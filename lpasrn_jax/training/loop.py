@@ -160,6 +160,7 @@ def _train(
             _take_notes(reporter, job, step)
         if ends or scores is not None:
             checkpoints.save(state, train_batches, progress, miner, scores)
+            runtime.release_memory()
         if ends:
             if progress["finished"] and checkpoints.best_step() == 0:
                 reporter.say(no_improvement(progress["lineage"]))
