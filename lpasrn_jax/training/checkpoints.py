@@ -167,7 +167,7 @@ class Checkpoints:
         except ValueError as error:
             raise UserError(
                 f"{self._directory}: checkpoint {step} does not fit this config ({str(error).splitlines()[0]}); "
-                "use the config it was made with, or another --workdir"
+                "use the config and the version of lpasrn_jax that it was made with, or another --workdir"
             ) from error
         return state.replace(params=restored.params, ema=restored.ema, **restored.optimizer), Progress(**restored.progress)
 
