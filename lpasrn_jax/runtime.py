@@ -20,9 +20,7 @@ from lpasrn_jax.errors import UserError
 from lpasrn_jax.signals import block_signals
 
 DATA_AXIS = "data"
-
-
-TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1"
+TUNABLES = "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1"  # of training
 
 
 def restart_with_tuned_malloc() -> None:

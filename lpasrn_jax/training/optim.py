@@ -90,7 +90,7 @@ def create_optimizer(
     norm, do not change and have no moments. Weight decay applies to kernels only, not to biases (including those of attention
     heads) or slot queries; at 0 this is Adam (Kingma and Ba 2015, arXiv 1412.6980).
 
-    Clipping and moments work on all parameters of a network as one vector: hundreds of small arrays by themselves would take most
+    Clipping and moments work on all parameters of a network as one vector: hundreds of small arrays by themselves would take much
     of the time that the step of a small network is compiled in.
     """
 
@@ -103,5 +103,5 @@ def create_optimizer(
         optax.scale_by_learning_rate(schedule),
     )
     labels = {name: jax.tree.map(lambda trains, name=name: name if trains else FROZEN, tree) for name, tree in trained.items()}
-    networks = set(jax.tree.leaves(labels)) - {FROZEN}
-    return optax.partition({**dict.fromkeys(networks, adamw), FROZEN: optax.set_to_zero()}, labels)
+    learning = {name: adamw for name, tree in trained.items() if any(jax.tree.leaves(tree))}  # no vector is made of nothing
+    return optax.partition({**learning, FROZEN: optax.set_to_zero()}, labels)
