@@ -121,6 +121,14 @@ def test_steps_are_those_of_adamw(rng):
     jax.tree.map(lambda *pair: np.testing.assert_allclose(*pair, rtol=1e-6), params, expected)
 
 
+def test_networks_are_updated_in_their_order():
+    """So that every process of a job, and every run, compiles the same step."""
+    names = ["generator", "fusion", "ocr", "embedder", "plate_check"]
+    params = {name: {"kernel": jnp.ones(2)} for name in names}
+    _, state = update(params, params)
+    assert list(state.inner_states) == [*names, optim.FROZEN]
+
+
 def test_weight_decay_is_for_kernels_alone():
     """Biases of attention heads and slot queries are matrices too."""
     head = {"kernel": jnp.full((2, 2), 3.0), "bias": jnp.full((2, 2), 3.0)}
