@@ -13,9 +13,13 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
-# Programs that run for milliseconds compile faster without LLVM's optimisation. XLA_FLAGS="" leaves it on; the variable is read
-# when JAX first computes, here and in the commands that the tests start.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
+# Programs that run for milliseconds compile faster without LLVM's optimisation, and without the newer emitters of fused loops,
+# which are the only ones from JAX 0.11 on. XLA_FLAGS="" leaves both on; the variable is read when JAX first computes, here and in
+# the commands that the tests start.
+QUICK_TO_COMPILE = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
+if jax.__version_info__ < (0, 11):
+    QUICK_TO_COMPILE.append("--xla_cpu_use_fusion_emitters=false")
+os.environ.setdefault("XLA_FLAGS", " ".join(QUICK_TO_COMPILE))
 
 gc.set_threshold(20_000, 10, 10)  # JAX does work of its own at each collection, and tracing allocates without end
 

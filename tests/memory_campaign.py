@@ -51,14 +51,20 @@ def train(stage: int, steps: int, tracks: pathlib.Path, folder: pathlib.Path, ov
     return {event.step: float(make_ndarray(event.tensor_proto)) for event in events.Tensors("memory/host_mib")}
 
 
+def floors(memory: dict[int, float]) -> dict[int, float]:
+    """The least memory of each window, by the step that it begins with."""
+    least: dict[int, float] = {}
+    for step, value in sorted(memory.items()):
+        begin = step - step % WINDOW
+        least[begin] = min(value, least.get(begin, value))
+    return least
+
+
 def growth(memory: dict[int, float]) -> tuple[float, float]:
     """Of the least memory in each window after the warm-up: largest over smallest, less 1; and the slope in MiB per 100 steps."""
-    floors: dict[int, float] = {}
-    for step, value in memory.items():
-        if step >= WARM_UP * max(memory):
-            floors[step // WINDOW] = min(value, floors.get(step // WINDOW, value))
-    windows, values = (np.array(column) for column in zip(*sorted(floors.items()), strict=True))
-    return float(values.max() / values.min() - 1), float(np.polyfit(windows * WINDOW / 100, values, 1)[0])
+    after = {step: value for step, value in memory.items() if step >= WARM_UP * max(memory)}
+    begins, values = (np.array(column) for column in zip(*floors(after).items(), strict=True))
+    return float(values.max() / values.min() - 1), float(np.polyfit(begins / 100, values, 1)[0])
 
 
 def main() -> None:
@@ -77,8 +83,8 @@ def main() -> None:
             folder.mkdir()
             memory = train(stage, flags.steps, tracks, folder, overrides)
             spread, slope = growth(memory)
-            shown = "  ".join(f"{step}: {memory[step]:.0f}" for step in sorted(memory)[:: max(1, len(memory) // 12)])
-            print(f"stage {stage}, MiB by step: {shown}")
+            shown = "  ".join(f"{step}: {least:.0f}" for step, least in floors(memory).items())
+            print(f"stage {stage}, least MiB from step: {shown}")
             print(f"stage {stage}: {spread:.2%} over the last two thirds, {slope:+.2f} MiB per 100 steps", flush=True)
             within = within and spread <= LIMIT
     sys.exit(0 if within else 1)

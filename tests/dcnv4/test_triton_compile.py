@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from dcnv4_jax.launch import plan
@@ -17,10 +18,10 @@ POINTERS = {"float32": "*fp32", "bfloat16": "*bf16", "float16": "*fp16"}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_cache(tmp_path_factory):
-    """Compiles anew, also what an earlier run has compiled."""
+def cache():
+    """What the kernels compile to is kept by their source, target and options, and Triton's version."""
     with triton.knobs.cache.scope():
-        triton.knobs.cache.dir = str(tmp_path_factory.mktemp("triton"))
+        triton.knobs.cache.dir = str(pathlib.Path(jax.config.jax_compilation_cache_dir) / "triton")
         yield
 
 
