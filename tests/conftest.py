@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from jaxtyping import install_import_hook
 
-# Programs that run for milliseconds compile faster without LLVM's optimisation, and without the newer emitters of fused loops,
-# which are the only ones from JAX 0.11 on. XLA_FLAGS="" leaves both on; the variable is read when JAX first computes, here and in
-# the commands that the tests start.
+# Programs that run for milliseconds compile faster without LLVM's optimisation and, where XLA still has them, with the older
+# emitters of fused loops: JAX 0.10.2 has, 0.12 ends the process at the flag. XLA_FLAGS="" leaves everything as it comes; the
+# variable is read when JAX first computes, here and in the commands that the tests start.
 QUICK_TO_COMPILE = ["--xla_backend_optimization_level=0", "--xla_llvm_disable_expensive_passes=true"]
 if jax.__version_info__ < (0, 11):
     QUICK_TO_COMPILE.append("--xla_cpu_use_fusion_emitters=false")
@@ -71,8 +71,12 @@ def pytest_sessionstart(session):
     """Removes the programs that no test has needed for two weeks; the workers of pytest-xdist leave that to their parent."""
     if hasattr(session.config, "workerinput"):
         return
-    for program in pathlib.Path(COMPILATION_CACHE["jax_compilation_cache_dir"]).glob("*-cache"):
-        if program.stat().st_atime < time.time() - 14 * 24 * 3600:
+    folder, oldest = pathlib.Path(COMPILATION_CACHE["jax_compilation_cache_dir"]), time.time() - 14 * 24 * 3600
+    for kernel in folder.glob("triton/*/__grp__*"):  # names all files of its folder
+        if kernel.stat().st_atime < oldest:
+            shutil.rmtree(kernel.parent, ignore_errors=True)
+    for program in folder.glob("*-cache"):
+        if program.stat().st_atime < oldest:
             program.unlink(missing_ok=True)
 
 

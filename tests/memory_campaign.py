@@ -36,7 +36,7 @@ def train(stage: int, steps: int, tracks: pathlib.Path, folder: pathlib.Path, ov
     model = PlateModel.from_config(config, config.stage.networks)
     params = jax.device_get(jax.jit(model.init)(jax.random.key(1)))
     start = save_bundle(folder / "start", Bundle(params, config.to_dict(), {}))
-    steps_per_epoch = int(0.9 * sum(1 for _ in tracks.glob("*/*/*"))) * 5 // config.train.batch_size
+    steps_per_epoch = int(0.9 * TRACKS) * 5 // config.train.batch_size
     overrides = [
         f"--config.data.root={tracks}",
         "--config.data.val_split=0.1",
@@ -73,12 +73,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=3000, help="of each stage, at least (%(default)s)")
     parser.add_argument("--stages", type=int, nargs="+", default=[1, 4], help="(%(default)s)")
-    parser.add_argument("--tracks", type=int, default=TRACKS, help="the more, the fewer saves in so many steps (%(default)s)")
     flags, overrides = parser.parse_known_args()
     within = True
     with tempfile.TemporaryDirectory() as root:
         tracks = pathlib.Path(root) / "tracks"
-        write_tracks(tracks, flags.tracks, seed=5)
+        write_tracks(tracks, TRACKS, seed=5)
         for stage in flags.stages:
             folder = pathlib.Path(root) / f"stage{stage}"
             folder.mkdir()

@@ -31,7 +31,7 @@ def test_a_checkpoint_of_four_devices_goes_on_on_one_as_it_would_have_on_four(tr
     on_one, whole = (load_checkpoint(workdir / "warmup/last") for workdir in (tmp_path, trained))
     assert on_one.step == whole.step == 2 * on_four.step > 10
     # Sums over a batch add up in another order, and Adam makes whole steps of gradients that are next to nothing: parameters that
-    # hardly matter differ.
+    # hardly matter differ, by 0.02 of the way at most. With one batch left out it is 0.14.
     start, end, expected = (np.concatenate([*map(np.ravel, jax.tree.leaves(one.params))]) for one in (on_four, on_one, whole))
     assert np.linalg.norm(end - expected) < 0.05 * np.linalg.norm(expected - start)
 
