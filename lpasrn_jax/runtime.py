@@ -44,8 +44,8 @@ def restart_with_tuned_malloc() -> None:
 def release_memory() -> None:
     """Give memory that is free back to the system, where the C library can, which is glibc.
 
-    A save and a validation leave gaps in malloc's memory that the next ones seldom fit into: what is in use stays the same over
-    thousands of steps while the process grows.
+    Steps, validations and saves leave gaps in malloc's memory that the next ones seldom fit into: what is in use stays the same
+    over thousands of steps while the process is a tenth larger at one time than at another, and grows.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim:

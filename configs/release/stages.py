@@ -82,7 +82,18 @@ def _read_all(config: ConfigDict) -> None:
     )
 
 
-_EVERY_CAMERA = dict(rotation_degrees=5.0, translate=0.03, scale=0.08, shear=0.12, perspective=0.05, brightness=0.1, contrast=0.3)
+_EVERY_CAMERA = dict(
+    rotation_degrees=5.0,
+    translate=0.03,
+    scale=0.08,
+    shear=0.12,
+    perspective=0.05,
+    uneven_light=0.75,
+    brightness=0.1,
+    contrast=0.3,
+    noise_std=0.05,
+    jpeg_quality=(15, 100),
+)
 
 # A stage: the config of the guide's that it starts from, and what it changes there.
 STAGES = {

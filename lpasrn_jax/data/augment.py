@@ -1,8 +1,8 @@
 """Augmentation on the device, inside the jitted step, different for each example and key.
 
-LR and HR of a pair are warped alike; camera effects, from blur to JPEG, are applied to LR only, because HR is the generator's
-target. An HR image without its LR, as the embedder compares them, is only warped. Plates are never flipped: a mirrored letter is
-another letter, or none.
+LR and HR of a pair are warped alike; light and camera effects, from blur to JPEG, are applied to LR only, because HR is the
+generator's target. An HR image without its LR, as the embedder compares them, is only warped. Plates are never flipped: a
+mirrored letter is another letter, or none.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ DEFAULTS = {
     "scale": 0.05,  # 0.05: from 0.95 to 1.05 times as large
     "shear": 0.1,  # shift to the right for each pixel down
     "perspective": 0.03,  # relative change of size from the centre to an edge
+    "uneven_light": 0.0,  # on [0, 1]: what a glare adds at its brightest place; of a shadow, the part of the light that it takes
     "brightness": 0.05,  # on [0, 1]
     "contrast": 0.1,  # 0.1: from 0.9 to 1.1 times
     "saturation": 0.2,  # 0.2: from 0.8 to 1.2 times
@@ -57,19 +58,21 @@ def augment(
         return lr, hr
     geometry_key, photometry_key = jax.random.split(key)
     lr, hr = geometric(geometry_key, (lr, hr), config)
-    return photometric(photometry_key, lr, config), hr
+    return photometric(photometry_key, _lit(photometry_key, lr, config), config), hr
 
 
 def augment_track(
     key: PRNGKeyArray, frames: Float[Array, "b f h w 3"], hr: Float[Array, "b rh rw 3"], config: Mapping[str, Any]
 ) -> tuple[Float[Array, "b f h w 3"], Float[Array, "b rh rw 3"]]:
-    """The registered frames of tracks and the reference frame's HR: all warped alike, each frame with its own camera effects."""
+    """The registered frames of tracks and the reference frame's HR, all warped alike; the frames in one light, each with its own
+    camera effects."""
     if not config["enabled"]:
         return frames, hr
     b, f, h, w, _ = frames.shape
     geometry_key, photometry_key = jax.random.split(key)
     together = jnp.moveaxis(frames, 1, -1).reshape(b, h, w, 3 * f)
     together, hr = geometric(geometry_key, (together, hr), config)
+    together = _lit(photometry_key, together, config)
     frames = jnp.moveaxis(together.reshape(b, h, w, 3, f), -1, 1)
     return photometric(photometry_key, frames.reshape(b * f, h, w, 3), config).reshape(frames.shape), hr
 
@@ -80,7 +83,7 @@ def perturb(key: PRNGKeyArray, images: Images, config: Mapping[str, Any]) -> Ima
         return images
     geometry_key, photometry_key = jax.random.split(key)
     (images,) = geometric(geometry_key, (images,), config)
-    return photometric(photometry_key, images, config)
+    return photometric(photometry_key, _lit(photometry_key, images, config), config)
 
 
 def frames_present(key: PRNGKeyArray, tracks: int, frames: int, single: float) -> Bool[Array, "b f"]:
@@ -151,6 +154,31 @@ def warp(images: Images, matrices: Float[Array, "b 3 3"]) -> Images:
         return jax.vmap(one_channel, in_axes=-1, out_axes=-1)(image)
 
     return jax.vmap(warp_one)(images, matrices)
+
+
+def _lit(key: PRNGKeyArray, images: Float[Array, "b h w c"], config: Mapping[str, Any]) -> Float[Array, "b h w c"]:
+    limit = config["uneven_light"]
+    return uneven_light(jax.random.fold_in(key, len(PHOTOMETRY)), images, limit) if limit else images
+
+
+def uneven_light(key: PRNGKeyArray, images: Float[Array, "b h w c"], limit: float) -> Float[Array, "b h w c"]:
+    """Images in [-1, 1] with a glare on a part of every other one, and a shadow on a part of the rest, soft-edged ellipses.
+
+    Args:
+      key: of strengths, places and sizes.
+      images: of any number of channels, which get the same light.
+      limit: of the strength, which is uniform from 0: what a glare adds on [0, 1], or the part of the light that a shadow takes.
+    """
+    b, h, w, _ = images.shape
+    keys = jax.random.split(key, 3)
+    strength = jax.random.uniform(keys[0], (b, 1, 1, 1), minval=-limit, maxval=limit)
+    centre_x, centre_y = jax.random.uniform(keys[1], (2, b, 1, 1, 1), minval=-1.0, maxval=1.0)
+    radius_x, radius_y = jnp.exp(jax.random.uniform(keys[2], (2, b, 1, 1, 1), minval=jnp.log(0.3), maxval=jnp.log(1.5)))
+    u, v = (((2 * jnp.arange(w) + 1) / w - 1)[:, None], ((2 * jnp.arange(h) + 1) / h - 1)[:, None, None])
+    light = strength * jnp.exp(-(((u - centre_x) / radius_x) ** 2) - ((v - centre_y) / radius_y) ** 2)
+    unit = (images + 1.0) / 2.0
+    lit = jnp.where(light > 0, unit + light, unit * (1.0 + light))
+    return 2.0 * jnp.clip(lit, 0.0, 1.0) - 1.0
 
 
 def photometric(key: PRNGKeyArray, images: Images, config: Mapping[str, Any]) -> Images:

@@ -160,7 +160,6 @@ def _train(
             _take_notes(reporter, job, step)
         if ends or scores is not None:
             checkpoints.save(state, train_batches, progress, miner, scores)
-            runtime.release_memory()
         if ends:
             if progress["finished"] and checkpoints.best_step() == 0:
                 reporter.say(no_improvement(progress["lineage"]))
@@ -208,6 +207,7 @@ def _compiled_steps(job: Job):
 
 def _take_notes(reporter: Reporter, job: Job, step: int) -> None:
     """Fetch the metrics and accuracies of the steps since the last call, for the log and for the miner."""
+    runtime.release_memory()  # so that the memory in the log is what is in use
     for accuracies in reporter.write_steps(float(job.schedule(max(step - 1, 0)))):
         if job.miner:
             job.miner.update(accuracies["index"], accuracies["char_acc"])

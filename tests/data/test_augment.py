@@ -132,6 +132,28 @@ def test_each_example_has_its_own_change(name):
     assert len({image.tobytes() for image in lr}) == B
 
 
+def test_uneven_light_is_a_glare_or_a_shadow_on_lr_alone(pair):
+    grey = jnp.full((B, 24, 72, 3), -0.5)
+    lr, hr = _run({**OFF, "uneven_light": 0.75}, (grey, pair[1]), seed=4)
+    np.testing.assert_array_equal(hr, pair[1])
+    change = (lr - grey).mean(-1)
+    np.testing.assert_allclose(lr, lr[..., :1].repeat(3, -1), atol=1e-6)  # white light
+    brighter, darker = (change > 1e-4).any((1, 2)), (change < -1e-4).any((1, 2))
+    assert (brighter ^ darker).all()  # never both in one image
+    assert brighter.any()
+    assert darker.any()
+    assert (np.ptp(change, axis=(1, 2)) > 1e-2).all()
+    assert change.max() < 2 * 0.75
+    assert change.min() > -0.5 * 0.75  # of grey at 0.25 in [0, 1], a shadow takes three quarters at most
+
+
+def test_the_frames_of_a_track_are_in_one_light():
+    frames = jnp.full((2, 3, 12, 36, 3), -0.5)
+    lit, _ = augment.augment_track(jax.random.key(3), frames, frames[:, 1], {**OFF, "uneven_light": 0.75})
+    np.testing.assert_array_equal(lit, lit[:, :1].repeat(3, 1))
+    assert np.abs(lit[0] - lit[1]).max() > 1e-3
+
+
 def test_blur_leaves_an_even_image_alone():
     grey = jnp.full((B, 24, 72, 3), 0.25)
     lr, _ = _run({**OFF, "blur_sigma": 1.5}, (grey, grey))
