@@ -66,6 +66,29 @@ def test_lr_frames_have_their_height_and_differ_in_place_and_noise(plate):
     assert sheet == pytest.approx(SHEET, abs=6)
 
 
+def test_a_capture_does_what_its_name_says(plate):
+    usual, smeared, noisy, coarse, dark, glaring = (
+        np.float32(np.mean(sensitivity.lr_track(plate, 20, 1, sensitivity.CAPTURES[name]), axis=0))
+        for name in ("usual", "smear of 2 px", "noise of 10 levels", "JPEG at 15", "dark, a fifth", "glare")
+    )
+    steepest = [abs(np.diff(image[5:15].mean((0, 2)))).max() for image in (usual, smeared)]  # at the sheet's edge
+    assert steepest[1] < 0.9 * steepest[0]
+    sheet = np.s_[12:17, 10:50]
+    assert noisy[sheet].std() > 1.5 * usual[sheet].std()
+    assert len(np.unique(coarse[sheet])) < len(np.unique(usual[sheet]))
+    assert dark[sheet].mean() == pytest.approx(usual[sheet].mean() / 5, rel=0.1)
+    gain = (glaring - usual).mean(-1)
+    assert gain.max() > 30
+    assert abs(gain).min() < 10
+
+
+def test_a_glare_is_brightest_at_its_place_and_burns_out():
+    image = sensitivity.with_glare(np.full((20, 60, 3), 150, np.uint8), 50.0, np.array([0.25, 0.5]))
+    assert image[10, 15].tolist() == pytest.approx([200] * 3, abs=1)
+    assert image[10, 59].tolist() == [150] * 3
+    assert sensitivity.with_glare(image, 200.0, np.array([0.25, 0.5])).max() == 255
+
+
 class Reader:
     """Reads every image as the text that it was given, if the image is bright."""
 
@@ -79,6 +102,6 @@ class Reader:
 
 def test_each_condition_has_a_value_per_plate(plate):
     tables = sensitivity.measure(Reader(), [plate, plate._replace(text="ZZZ9999")])
-    assert [len(table) for table in tables.values()] == [7, 9, 6, 9, 9]
+    assert [len(table) for table in tables.values()] == [7, 9, 6, 9, 9, 7, 7]
     gains = tables["HR, exposure gain"]
     assert {name: values.tolist() for name, values in gains.items() if name in ("0.3", "1.0")} == {"0.3": [0, 0], "1.0": [1, 0]}
