@@ -1,7 +1,8 @@
 """The stages that released weights come from, for networks of any size; `lite.py` and `base.py` give them theirs.
 
-The OCR learns letters, then LR, then the generator's images. The generator learns pixels, and from the frozen OCR, with a small
-weight, which characters they must show: with a large one it writes for that OCR, and other readers read its images worse.
+The OCR learns letters, then LR, then the generator's images, under harder light and coarser files than the tracks have. The
+generator learns pixels, and from the frozen OCR, with a small weight, which characters they must show: with a large one it writes
+for that OCR, and other readers read its images worse.
 """
 
 import importlib
@@ -70,8 +71,9 @@ def _pixels(config: ConfigDict) -> None:
 
 
 def _read_all(config: ConfigDict) -> None:
-    """The finished generator's images as well."""
+    """The finished generator's images as well, without the specks and notches that a generator leaves in real plates."""
     config.data.augment.update(_EVERY_CAMERA)
+    config.model.median_radius = 2
     config.stage.update(
         _reading("hr", "bicubic", "sr"),
         networks=("generator", "fusion", "ocr"),

@@ -16,6 +16,7 @@ from lpasrn_jax.images import bicubic_upscale
 from lpasrn_jax.models.attention import EnhancedAttention
 from lpasrn_jax.models.blocks import Conv, ShallowFeatures, Upscaler, resize_bilinear
 from lpasrn_jax.models.deform import DCNv4, OffsetDeformConv
+from lpasrn_jax.models.median import median_filter
 from lpasrn_jax.models.msca import MultiScaleCharacterAttention
 
 SCALES = (2, 4)
@@ -64,6 +65,8 @@ class Generator(nn.Module):
       msca_prototype_guidance: whether the prototypes guide it; False leaves them out, as imported weights need.
       skip: what the detail is added to. `bilinear` is the guide's: a learned part (0.1 at first) of the bilinear image, so that
         the network paints nearly all of the picture. `bicubic` is the whole bicubic image, which a new network returns as it is.
+      median_radius: in SR pixels, of the disc whose median each pixel of the SR image becomes at the end, see `median_filter`; 0
+        leaves the image as it is.
       dtype: of the computation; parameters are float32.
       remat: recompute each block in the backward pass rather than keep its activations.
     """
@@ -83,6 +86,7 @@ class Generator(nn.Module):
     msca_num_prototypes: int = 36
     msca_prototype_guidance: bool = True
     skip: str = "bilinear"
+    median_radius: int = 0
     dtype: str = "float32"
     remat: bool = False
 
@@ -93,6 +97,8 @@ class Generator(nn.Module):
             raise ValueError(f"model.features: {self.features} found; expected a multiple of 4, for the pixel shuffle")
         if self.skip not in SKIPS:
             raise ValueError(f"model.skip: {self.skip!r} is not supported; expected one of {SKIPS}")
+        if self.median_radius < 0:
+            raise ValueError(f"model.median_radius: {self.median_radius} found; expected 0 or a number of pixels")
         dtype = jnp.dtype(self.dtype)
         attention = partial(
             EnhancedAttention, position_layer=self._position_layer(dtype), position_relu=not self.use_deformable, dtype=dtype
@@ -123,6 +129,12 @@ class Generator(nn.Module):
         self, features: Float[Array, "b h w f"], image: Float[Array, "b h w 3"]
     ) -> Float[Array, "b h*{self.scale} w*{self.scale} 3"]:
         """The SR image of shallow features, and of the LR image that the skip takes."""
+        sr = self._paint(features, image)
+        return median_filter(sr, self.median_radius) if self.median_radius else sr
+
+    def _paint(
+        self, features: Float[Array, "b h w f"], image: Float[Array, "b h w 3"]
+    ) -> Float[Array, "b h*{self.scale} w*{self.scale} 3"]:
         x = features
         for block in self.block:
             x = block(x)
