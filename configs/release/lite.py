@@ -16,7 +16,10 @@ in place of the first two stages), and the fusion got its two details, whose las
 1696 steps of 64 on 10000 tracks (lr=5e-4, stopped in the third epoch), 4 minutes on an NVIDIA H200 that also trained `base`, and
 979 steps of 12 (lr=2e-4) on 2400 tracks, 34 minutes on two CPU cores. LCOFL's frozen OCR was that of `base` in both: a bundle of
 this generator and that OCR, with `model.ocr` as in configs/release/base.py. `read_all` took 617 steps of 16 on 2000 tracks
-(lr=3e-4), 14 minutes on the cores, and the mean with the OCR before.
+(lr=3e-4), 14 minutes on the cores, and the mean with the OCR before. Last, `read_all` for 500 steps of 16 on 3000 tracks
+(make_tracks.py --tracks 6000 --seed 61 --scenario-b 0.35, every other one; lr=2e-4, stopped before its end), 20 minutes on the
+cores beside other work, with the light, noise and JPEG that its augmentation has since, on SR images that were whole medians; and
+the mean with the OCR before, the new one counting three quarters.
 """
 
 from ml_collections import ConfigDict

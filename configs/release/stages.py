@@ -73,7 +73,7 @@ def _pixels(config: ConfigDict) -> None:
 def _read_all(config: ConfigDict) -> None:
     """The finished generator's images as well, without the specks and notches that a generator leaves in real plates."""
     config.data.augment.update(_EVERY_CAMERA)
-    config.model.median_radius = 2
+    config.model.median_limit = 12.0
     config.stage.update(
         _reading("hr", "bicubic", "sr"),
         networks=("generator", "fusion", "ocr"),

@@ -21,6 +21,7 @@ from lpasrn_jax.models.msca import MultiScaleCharacterAttention
 
 SCALES = (2, 4)
 SKIPS = ("bilinear", "bicubic")
+MEDIAN_RADIUS = 2  # SR pixels; a character's strokes are some 5 wide where the plate fills the image
 
 
 class AttentiveDenseBlock(nn.Module):
@@ -65,8 +66,8 @@ class Generator(nn.Module):
       msca_prototype_guidance: whether the prototypes guide it; False leaves them out, as imported weights need.
       skip: what the detail is added to. `bilinear` is the guide's: a learned part (0.1 at first) of the bilinear image, so that
         the network paints nearly all of the picture. `bicubic` is the whole bicubic image, which a new network returns as it is.
-      median_radius: in SR pixels, of the disc whose median each pixel of the SR image becomes at the end, see `median_filter`; 0
-        leaves the image as it is.
+      median_limit: grey levels by which each pixel of the SR image may move, at the end, towards the median of 21 pixels around
+        it; that removes specks and notches. 0 leaves the image as it is.
       dtype: of the computation; parameters are float32.
       remat: recompute each block in the backward pass rather than keep its activations.
     """
@@ -86,7 +87,7 @@ class Generator(nn.Module):
     msca_num_prototypes: int = 36
     msca_prototype_guidance: bool = True
     skip: str = "bilinear"
-    median_radius: int = 0
+    median_limit: float = 0.0
     dtype: str = "float32"
     remat: bool = False
 
@@ -97,8 +98,8 @@ class Generator(nn.Module):
             raise ValueError(f"model.features: {self.features} found; expected a multiple of 4, for the pixel shuffle")
         if self.skip not in SKIPS:
             raise ValueError(f"model.skip: {self.skip!r} is not supported; expected one of {SKIPS}")
-        if self.median_radius < 0:
-            raise ValueError(f"model.median_radius: {self.median_radius} found; expected 0 or a number of pixels")
+        if self.median_limit < 0:
+            raise ValueError(f"model.median_limit: {self.median_limit} found; expected 0 or a number of grey levels")
         dtype = jnp.dtype(self.dtype)
         attention = partial(
             EnhancedAttention, position_layer=self._position_layer(dtype), position_relu=not self.use_deformable, dtype=dtype
@@ -130,7 +131,10 @@ class Generator(nn.Module):
     ) -> Float[Array, "b h*{self.scale} w*{self.scale} 3"]:
         """The SR image of shallow features, and of the LR image that the skip takes."""
         sr = self._paint(features, image)
-        return median_filter(sr, self.median_radius) if self.median_radius else sr
+        if not self.median_limit:
+            return sr
+        limit = self.median_limit / 127.5
+        return sr + jnp.clip(median_filter(sr, MEDIAN_RADIUS) - sr, -limit, limit)
 
     def _paint(
         self, features: Float[Array, "b h w f"], image: Float[Array, "b h w 3"]

@@ -1,4 +1,4 @@
-"""Median filter over a disc, from minima and maxima alone: XLA sorts on a CPU thirty times more slowly."""
+"""Median filter over a disc, from minima and maxima alone: sorting takes XLA thirty times as long on a CPU."""
 
 from __future__ import annotations
 

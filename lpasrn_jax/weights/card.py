@@ -66,7 +66,7 @@ GENERATOR = {
     "dense_layers": whole(0, 16),
     "scale": one_of(*SCALES),
     "skip": one_of(*SKIPS),
-    "median_radius": whole(0, 8),
+    "median_limit": number(0, 255),
     "use_deformable": YES_OR_NO,
     "use_dcnv4": YES_OR_NO,
     "deform_groups": whole(1, 64),

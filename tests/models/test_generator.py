@@ -10,6 +10,8 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from lpasrn_jax.models import Generator, create_generator
+from lpasrn_jax.models.generator import MEDIAN_RADIUS
+from lpasrn_jax.models.median import median_filter
 from tests.models.random_params import images, random_params
 
 SMALL = {
@@ -94,10 +96,21 @@ def test_a_config_makes_the_generator():
     assert model == Generator(features=16, msca_scales=(1.0, 0.5), scale=4)
 
 
-@pytest.mark.parametrize(("field", "value"), [("scale", 3), ("features", 10)])
+@pytest.mark.parametrize(("field", "value"), [("scale", 3), ("features", 10), ("median_limit", -1.0)])
 def test_impossible_settings_are_named(field, value):
     with pytest.raises(ValueError, match=f"model.{field}: {value}"):
         jax.eval_shape(Generator(**SMALL | {field: value}).init, jax.random.key(0), images(1, 8, 8, 3))
+
+
+@pytest.mark.parametrize("limit", [0.5, 255.0])
+def test_the_image_moves_towards_its_median_by_so_many_grey_levels(limit):
+    plain, moved = (create_generator({**SMALL, "median_limit": value}) for value in (0.0, limit))
+    image = images(1, 6, 7, 3)
+    params = {"params": random_params(plain, image)}
+    before, after = (np.asarray(jax.jit(generator.apply)(params, image)) for generator in (plain, moved))
+    way = np.asarray(median_filter(before, MEDIAN_RADIUS)) - before
+    assert abs(way).max() > 1 / 127.5
+    np.testing.assert_allclose(after - before, np.clip(way, -limit / 127.5, limit / 127.5), atol=1e-6)
 
 
 def test_an_image_that_is_all_white_still_learns():

@@ -51,7 +51,7 @@ def changed(tree, path, value):
     ("model.scale", 3, "model.scale is 3; expected one of 2, 4"),
     ("model.scale", [2], "model.scale is [2]"),
     ("model.skip", "nearest", "model.skip is 'nearest'; expected one of bilinear, bicubic"),
-    ("model.median_radius", 1000, "model.median_radius is 1000; expected a whole number from 0 to 8"),
+    ("model.median_limit", 1000, "model.median_limit is 1000; expected a number from 0 to 255"),
     ("model.scale", MISSING, "model.scale is missing; expected one of 2, 4"),
     ("model.use_deformable", "no", "model.use_deformable is 'no'; expected true or false"),
     ("model.msca_scales", [1e9], "model.msca_scales is [1000000000.0]; expected a list of 0 to 8 items, each a number from"),
