@@ -162,12 +162,13 @@ def _lit(key: PRNGKeyArray, images: Float[Array, "b h w c"], config: Mapping[str
 
 
 def uneven_light(key: PRNGKeyArray, images: Float[Array, "b h w c"], limit: float) -> Float[Array, "b h w c"]:
-    """Images in [-1, 1] with a glare on a part of every other one, and a shadow on a part of the rest, soft-edged ellipses.
+    """Images in [-1, 1], each with a glare or with a shadow on a part of it: ellipses with soft edges.
 
     Args:
       key: of strengths, places and sizes.
       images: of any number of channels, which get the same light.
       limit: of the strength, which is uniform from 0: what a glare adds on [0, 1], or the part of the light that a shadow takes.
+        Both are equally likely.
     """
     b, h, w, _ = images.shape
     keys = jax.random.split(key, 3)

@@ -8,10 +8,12 @@ import pathlib
 import sys
 import time
 from collections.abc import Mapping
+from logging import LogRecord
 from typing import Any
 
 import jax
 import numpy as np
+from absl import logging
 from clu import parameter_overview
 from flax.traverse_util import flatten_dict
 from jaxtyping import Array, Float, UInt8
@@ -25,6 +27,10 @@ from lpasrn_jax.training.profiling import StepProfile
 
 class NonFiniteLossError(UserError):
     """A loss term became NaN or infinite; the message names it and the step."""
+
+
+def _is_not_raised_later(record: LogRecord) -> bool:
+    return record.module != "asynclib"
 
 
 class Reporter:
@@ -46,6 +52,8 @@ class Reporter:
     ):
         from clu import metric_writers  # imports TensorFlow for seconds: a mistake in the config is told before
 
+        # clu logs what goes wrong in its writing thread, with a traceback, and then raises it in this one.
+        logging.get_absl_logger().addFilter(_is_not_raised_later)
         is_first = runtime.is_first_process()
         self._directory, self._first_step, self._began = directory, first_step, time.monotonic()
         self._writer = metric_writers.create_default_writer(str(directory), just_logging=not is_first)

@@ -29,7 +29,7 @@ def test_it_is_the_median_of_the_disc(rng, radius, size):
         np.testing.assert_array_equal(filtered[b, ..., c], by_sorting(images[b, ..., c], radius))
 
 
-def test_a_speck_goes_and_an_edge_stays(rng):
+def test_a_speck_goes_and_an_edge_stays():
     image = np.zeros((1, 16, 16, 1), np.float32)
     image[:, :, 8:] = 1.0
     speck = image.copy()
