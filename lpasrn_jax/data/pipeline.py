@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import sys
 from collections.abc import Sequence
 
 import grain
@@ -34,6 +35,8 @@ PADDING = -1  # the index of an example that only fills up a batch
 
 # A read decodes a whole batch: a few in flight keep the device busy, and 500 (Grain's default) would fill the memory.
 READ_OPTIONS = grain.ReadOptions(num_threads=2, prefetch_buffer_size=4)
+# Shared memory of a worker outlives it: what was not taken when training ended stays in /dev/shm, and so in RAM.
+THROUGH_PIPES = grain.experimental.DatasetOptions(min_shm_size=sys.maxsize)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,6 +211,7 @@ def _iterate(examples: grain.MapDataset[Example], batch_size: int, num_workers: 
     if num_workers:
         if not flags.FLAGS.is_parsed():  # Grain reads an absl flag when it starts a worker; a notebook has not parsed any
             flags.FLAGS.mark_as_parsed()
+        batches = grain.experimental.WithOptionsIterDataset(batches, THROUGH_PIPES)
         batches = batches.mp_prefetch(grain.MultiprocessingOptions(num_workers=num_workers, per_worker_buffer_size=2))
     return iter(batches)
 

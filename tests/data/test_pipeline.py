@@ -3,6 +3,8 @@
 import contextlib
 import dataclasses
 import itertools
+import pathlib
+import sys
 
 import cv2
 import numpy as np
@@ -239,6 +241,14 @@ def test_an_iterator_goes_on_where_another_was_left(reader, num_workers, probabi
 def test_workers_serve_evaluation_to_its_end(reader):
     with contextlib.closing(pipeline.eval_batches(reader, batch_size=8, num_workers=1)) as batches:
         assert [batch["index"][0] for batch in batches] == [0, 8, 16, 24]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc says which shared memory a process has mapped")
+def test_workers_leave_no_shared_memory(reader):
+    with contextlib.closing(pipeline.train_batches(reader, batch_size=8, seed=0, num_workers=1)) as batches:
+        batch = next(batches)
+        assert len(batch["hr"]) == 8
+        assert "/dev/shm/psm_" not in pathlib.Path("/proc/self/maps").read_text()
 
 
 def test_a_track_has_its_own_frame_first_and_all_others_registered_to_it(reader, track_reader):
