@@ -147,39 +147,41 @@ def _train(
     train_step, end_epoch = _compiled_steps(job)
     validation = Validation(job.model, job.tracks, config, job.mesh)
     first_step, resumed = int(state.step), progress["best"] is not None
-    for step in range(first_step, num_steps + 1):
-        epoch, scores = step // job.steps_per_epoch, None
-        if _validates(step, job, num_steps) and not (resumed and step == first_step):
-            scores, pictures = validation(state.model)
-            progress = _after_validation(progress, checkpoints.ranking(scores))
-            reporter.validation(step, scores, pictures, note="best so far" if progress["stale"] == 0 else "")
-        progress["finished"] = step == num_steps or progress["stale"] >= config.train.early_stop
-        progress["stopped"] = stop.at(step)
-        ends = progress["finished"] or progress["stopped"]
-        if ends:
-            _take_notes(reporter, job, step)
-        if ends or scores is not None:
-            checkpoints.save(state, train_batches, progress, miner, scores)
-        if ends:
-            if progress["finished"] and checkpoints.best_step() == 0:
-                reporter.say(no_improvement(progress["lineage"]))
-            break
-        with reporter.meter.waiting():
-            batch = batches.on_devices(next(train_batches), job.mesh)
-        state, metrics, accuracies = train_step(state, batch)
-        reporter.step(step + 1, metrics, accuracies if miner else {})
-        if (step + 1) % job.steps_per_epoch == 0:
-            _take_notes(reporter, job, step + 1)
-            state = end_epoch(state)
-            if miner and (epoch + 1) % config.stage.hard_mining.reweight_interval == 0:
-                miner.reweight((epoch + 1) / config.stage.epochs)
-                reporter.scalars(step + 1, miner.metrics())
-                train_batches.close()
-                train_batches = _training_batches(job)
-        elif (step + 1) % config.train.log_every_steps == 0:
-            _take_notes(reporter, job, step + 1)
-            checkpoints.update_links()
-    train_batches.close()
+    try:
+        for step in range(first_step, num_steps + 1):
+            epoch, scores = step // job.steps_per_epoch, None
+            if _validates(step, job, num_steps) and not (resumed and step == first_step):
+                scores, pictures = validation(state.model)
+                progress = _after_validation(progress, checkpoints.ranking(scores))
+                reporter.validation(step, scores, pictures, note="best so far" if progress["stale"] == 0 else "")
+            progress["finished"] = step == num_steps or progress["stale"] >= config.train.early_stop
+            progress["stopped"] = stop.at(step)
+            ends = progress["finished"] or progress["stopped"]
+            if ends:
+                _take_notes(reporter, job, step)
+            if ends or scores is not None:
+                checkpoints.save(state, train_batches, progress, miner, scores)
+            if ends:
+                if progress["finished"] and checkpoints.best_step() == 0:
+                    reporter.say(no_improvement(progress["lineage"]))
+                break
+            with reporter.meter.waiting():
+                batch = batches.on_devices(next(train_batches), job.mesh)
+            state, metrics, accuracies = train_step(state, batch)
+            reporter.step(step + 1, metrics, accuracies if miner else {})
+            if (step + 1) % job.steps_per_epoch == 0:
+                _take_notes(reporter, job, step + 1)
+                state = end_epoch(state)
+                if miner and (epoch + 1) % config.stage.hard_mining.reweight_interval == 0:
+                    miner.reweight((epoch + 1) / config.stage.epochs)
+                    reporter.scalars(step + 1, miner.metrics())
+                    train_batches.close()
+                    train_batches = _training_batches(job)
+            elif (step + 1) % config.train.log_every_steps == 0:
+                _take_notes(reporter, job, step + 1)
+                checkpoints.update_links()
+    finally:
+        train_batches.close()  # its workers run until then, also where training fails
     reporter.summary(step, progress["finished"])
     return progress
 

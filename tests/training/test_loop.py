@@ -1,6 +1,7 @@
 """Training as a whole: it learns, it stops and continues bit by bit, and it refuses what it can't use."""
 
 import json
+import multiprocessing
 import re
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.training import optim
 from lpasrn_jax.training.loop import train_and_evaluate
-from lpasrn_jax.training.reporting import NonFiniteLossError
+from lpasrn_jax.training.reporting import NonFiniteLossError, Reporter
 from lpasrn_jax.training.stages import open_stage
 from lpasrn_jax.training.stop import StopRequest
 from lpasrn_jax.training.validation import Validation, ValidationResult
@@ -96,6 +97,18 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(tiny_co
         train_and_evaluate(tiny_config, str(tmp_path))
     kept = load_checkpoint(tmp_path / "best")
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(kept.params))
+
+
+def test_no_worker_outlives_a_training_that_fails(tiny_config, tmp_path, monkeypatch):
+    def fails(self, *arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reporter, "step", fails)
+    before = multiprocessing.active_children()
+    tiny_config.data.num_workers = 1
+    with pytest.raises(KeyboardInterrupt) as failure:  # the traceback holds on to the iterator, as it does in a notebook
+        train_and_evaluate(tiny_config, str(tmp_path))
+    assert multiprocessing.active_children() == before, failure
 
 
 def test_it_stops_after_validations_without_a_better_one(trained, tiny_config, tmp_path):
