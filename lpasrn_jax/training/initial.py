@@ -19,8 +19,9 @@ from lpasrn_jax.training.state import Params, Trained
 from lpasrn_jax.weights.bundle import Bundle
 from lpasrn_jax.weights.load import load_weights
 
-# How a network is computed, not what it computes: these may differ from the config of the weights.
-FREE_MODEL_KEYS = ("model.dtype", "model.remat", "model.deform_implementation")
+# What parameters do not depend on, so that it may differ from the config of the weights: how a network is computed, and what
+# finishes its image.
+FREE_MODEL_KEYS = ("model.dtype", "model.remat", "model.deform_implementation", "model.median_limit")
 
 RUN_ONCE = {"xla_backend_optimization_level": 0}  # compiles in a third of the time
 

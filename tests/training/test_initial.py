@@ -66,6 +66,13 @@ def test_weights_to_start_from_win_over_the_stage_before(tmp_path):
     assert lineage == ("pretrain", "warmup")
 
 
+def test_a_stage_may_add_a_median_to_the_generator_of_the_one_before(tmp_path):
+    config = tiny(stage1)
+    config.init_from = stored(tmp_path / "before.safetensors", config, *model_of(config).networks)
+    config.model.median_limit = 12.0
+    assert is_stored(start(config, tmp_path).params["generator"])
+
+
 def test_a_network_that_the_weights_lack_starts_at_random_if_it_is_trained(tmp_path, caplog):
     config = tiny(stage1)
     config.init_from = stored(tmp_path / "weights", config, "ocr", "embedder")
