@@ -21,7 +21,8 @@ last training and, with the new generator, 3890 steps of 64 on 10000 other track
 it had started from.
 Last, `read_all` for 919 steps of 16 on 3000 tracks (make_tracks.py --tracks 6000 --seed 61 --scenario-b 0.35, every other one;
 lr=2e-4), 49 minutes on the cores beside other work, with the light, noise and JPEG that its augmentation has since; and the mean
-with what it had started from, the new OCR counting three quarters. `model.median_limit` came after all training.
+with what it had started from, the new OCR counting three quarters (`--mean-share 0.25`). `model.median_limit` came after all
+training.
 
 In all of that `pixels`, the JPEG of `loss.perturb` passed no gradient on: of LCOFL only its SSIM taught this generator. With
 that mended, 1627 steps of 64 (lr=4e-4) on 10000 tracks and 911 (lr=3e-4) on 7000 others came last, 4 and 2 minutes on the H200,

@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WEIGHTS",
         help="take the mean of the parameters with those that these weights hold, such as of the stage before (arXiv 2109.01903)",
     )
+    parser.add_argument(
+        "--mean-share", type=float, default=0.5, help="of --mean-with in the mean, from 0 to 1 (%(default)s, half of each)"
+    )
     parser.add_argument("--half", action="store_true", help="store weights in float16: half the size")
     parser.add_argument("--height", type=int, help="of the images that a program takes; as in training if not given")
     parser.add_argument("--width", type=int)
@@ -59,7 +62,7 @@ def run(flags: argparse.Namespace) -> None:
 
     bundle = load_weights(flags.checkpoint)
     if flags.mean_with:
-        bundle = mean_of(bundle, load_weights(flags.mean_with), flags.mean_with)
+        bundle = mean_of(bundle, load_weights(flags.mean_with), flags.mean_with, flags.mean_share)
     if flags.out.endswith(".safetensors"):
         reading = reading_bundle(bundle, flags.note)
         if flags.calibrate_on:

@@ -43,8 +43,8 @@ def reading_bundle(bundle: Bundle, note: str) -> Bundle:
     return Bundle(params, config, about | {"note": note or bundle.about.get("note", "")})
 
 
-def mean_of(bundle: Bundle, other: Bundle, name: str) -> Bundle:
-    """A model half-way between two, of whose networks one comes from the other by further training.
+def mean_of(bundle: Bundle, other: Bundle, name: str, share: float = 0.5) -> Bundle:
+    """A model between two, of whose networks one comes from the other by further training.
 
     What was learned last often costs some of what was known before, and the mean keeps more of both than either
     (Wortsman et al. 2022, arXiv 2109.01903).
@@ -53,16 +53,23 @@ def mean_of(bundle: Bundle, other: Bundle, name: str) -> Bundle:
       bundle: whose card and other networks stay as they are.
       other: some of the same networks, the rest is ignored.
       name: of the other, for messages.
+      share: of the other in the mean, from 0 to 1.
 
     Raises:
-      UserError: where they share no network, or a network is of another size.
+      UserError: where they share no network, a network is of another size, or the share is not from 0 to 1.
     """
+    if not 0 <= share <= 1:
+        raise UserError(f"--mean-share={share}: expected a number from 0 to 1")
     shared = bundle.params.keys() & other.params.keys()
     if not shared:
         raise UserError(f"--mean-with={name}: holds {', '.join(sorted(other.params))}, of which the model has none")
     for network in shared:
         check_params(f"--mean-with={name}", {network: bundle.params[network]}, {network: other.params[network]})
-    means = {network: jax.tree.map(lambda a, b: (a + b) / 2, bundle.params[network], other.params[network]) for network in shared}
+
+    def mean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return (1 - share) * a + share * b
+
+    means = {network: jax.tree.map(mean, bundle.params[network], other.params[network]) for network in shared}
     return dataclasses.replace(bundle, params=bundle.params | means)
 
 

@@ -105,16 +105,24 @@ def test_without_a_network_that_reads_nothing_is_exported():
         export.reading_bundle(Bundle({"embedder": {}}, whole.config, {}), "")
 
 
-def test_the_mean_of_two_stages_keeps_the_other_networks():
+@pytest.mark.parametrize(("share", "added"), [(0.5, 1), (0.25, 0.5), (0, 0), (1, 2)])
+def test_the_mean_of_two_stages_keeps_the_other_networks(share, added):
     bundle = random_bundle()
     other = part(
         Bundle({name: jax.tree.map(lambda leaf: leaf + 2, tree) for name, tree in bundle.params.items()}, bundle.config, {}),
         "ocr",
     )
-    mean = export.mean_of(bundle, other, "before")
-    jax.tree.map(lambda m, leaf: np.testing.assert_allclose(m, leaf + 1, atol=1e-6), mean.params["ocr"], bundle.params["ocr"])
+    mean = export.mean_of(bundle, other, "before", share)
+    jax.tree.map(lambda m, leaf: np.testing.assert_allclose(m, leaf + added, atol=1e-6), mean.params["ocr"], bundle.params["ocr"])
     assert mean.params["generator"] is bundle.params["generator"]
     assert mean.about == bundle.about
+
+
+@pytest.mark.parametrize("share", [-0.1, 25, float("nan")])
+def test_a_share_of_a_mean_is_from_0_to_1(share):
+    bundle = random_bundle()
+    with pytest.raises(UserError, match=f"--mean-share={share}: expected a number from 0 to 1"):
+        export.mean_of(bundle, bundle, "x", share)
 
 
 def test_weights_of_another_size_have_no_mean():
