@@ -28,7 +28,7 @@ def get_config(size: str, stage: str, model: Mapping[str, Any], ocr: Mapping[str
     start, changes = STAGES[stage]
     config = importlib.import_module(f"configs.{start}").get_config()
     config.data.update(lr_size=(24, 72), crop_margins=(-0.04, 0.25))
-    config.model.update(skip="bicubic", **model)
+    config.model.update(skip="bicubic", light_sigma=0.25, **model)
     config.model.ocr.update(ocr)
     config.train.update(batch_size=64, ema_decay=0.999)
     names = list(STAGES)

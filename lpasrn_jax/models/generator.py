@@ -16,6 +16,7 @@ from lpasrn_jax.images import bicubic_upscale
 from lpasrn_jax.models.attention import EnhancedAttention
 from lpasrn_jax.models.blocks import Conv, ShallowFeatures, Upscaler, resize_bilinear
 from lpasrn_jax.models.deform import DCNv4, OffsetDeformConv
+from lpasrn_jax.models.light import evenly_lit
 from lpasrn_jax.models.median import median_filter
 from lpasrn_jax.models.msca import MultiScaleCharacterAttention
 
@@ -66,6 +67,8 @@ class Generator(nn.Module):
       msca_prototype_guidance: whether the prototypes guide it; False leaves them out, as imported weights need.
       skip: what the detail is added to. `bilinear` is the guide's: a learned part (0.1 at first) of the bilinear image, so that
         the network paints nearly all of the picture. `bicubic` is the whole bicubic image, which a new network returns as it is.
+      light_sigma: width, as a part of the image's height, of what counts as uneven light (`evenly_lit`), which the layers do not
+        see: what they add is the same in glare and shadow. The skip keeps the light in the SR image. 0 shows them all of it.
       median_limit: grey levels by which each pixel of the SR image may move, at the end, towards the median of 21 pixels around
         it; that removes specks and notches. 0 leaves the image as it is.
       dtype: of the computation; parameters are float32.
@@ -87,6 +90,7 @@ class Generator(nn.Module):
     msca_num_prototypes: int = 36
     msca_prototype_guidance: bool = True
     skip: str = "bilinear"
+    light_sigma: float = 0.0
     median_limit: float = 0.0
     dtype: str = "float32"
     remat: bool = False
@@ -98,6 +102,8 @@ class Generator(nn.Module):
             raise ValueError(f"model.features: {self.features} found; expected a multiple of 4, for the pixel shuffle")
         if self.skip not in SKIPS:
             raise ValueError(f"model.skip: {self.skip!r} is not supported; expected one of {SKIPS}")
+        if self.light_sigma < 0:
+            raise ValueError(f"model.light_sigma: {self.light_sigma} found; expected 0 or a part of the image's height")
         if self.median_limit < 0:
             raise ValueError(f"model.median_limit: {self.median_limit} found; expected 0 or a number of grey levels")
         dtype = jnp.dtype(self.dtype)
@@ -124,7 +130,7 @@ class Generator(nn.Module):
 
     def extract(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h w f"]:
         """The shallow features, which the trunk starts from."""
-        return self.shallow(image)
+        return self.shallow(evenly_lit(image, self.light_sigma) if self.light_sigma else image)
 
     def render(
         self, features: Float[Array, "b h w f"], image: Float[Array, "b h w 3"]

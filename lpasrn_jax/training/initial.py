@@ -19,9 +19,9 @@ from lpasrn_jax.training.state import Params, Trained
 from lpasrn_jax.weights.bundle import Bundle
 from lpasrn_jax.weights.load import load_weights
 
-# What parameters do not depend on, so that it may differ from the config of the weights: how a network is computed, and what
-# finishes its image.
-FREE_MODEL_KEYS = ("model.dtype", "model.remat", "model.deform_implementation", "model.median_limit")
+# What parameters do not depend on, so that it may differ from the config of the weights: how a network is computed, what it sees
+# of its image, and what finishes it.
+FREE_MODEL_KEYS = ("model.dtype", "model.remat", "model.deform_implementation", "model.light_sigma", "model.median_limit")
 
 RUN_ONCE = {"xla_backend_optimization_level": 0}  # compiles in a third of the time
 

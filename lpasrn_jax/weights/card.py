@@ -66,6 +66,7 @@ GENERATOR = {
     "dense_layers": whole(0, 16),
     "scale": one_of(*SCALES),
     "skip": one_of(*SKIPS),
+    "light_sigma": number(0, 16),
     "median_limit": number(0, 255),
     "use_deformable": YES_OR_NO,
     "use_dcnv4": YES_OR_NO,

@@ -96,7 +96,7 @@ def test_a_config_makes_the_generator():
     assert model == Generator(features=16, msca_scales=(1.0, 0.5), scale=4)
 
 
-@pytest.mark.parametrize(("field", "value"), [("scale", 3), ("features", 10), ("median_limit", -1.0)])
+@pytest.mark.parametrize(("field", "value"), [("scale", 3), ("features", 10), ("light_sigma", -0.1), ("median_limit", -1.0)])
 def test_impossible_settings_are_named(field, value):
     with pytest.raises(ValueError, match=f"model.{field}: {value}"):
         jax.eval_shape(Generator(**SMALL | {field: value}).init, jax.random.key(0), images(1, 8, 8, 3))
@@ -111,6 +111,19 @@ def test_the_image_moves_towards_its_median_by_so_many_grey_levels(limit):
     way = np.asarray(median_filter(before, MEDIAN_RADIUS)) - before
     assert abs(way).max() > 1 / 127.5
     np.testing.assert_allclose(after - before, np.clip(way, -limit / 127.5, limit / 127.5), atol=1e-6)
+
+
+def test_the_layers_do_not_see_a_slope_of_light():
+    image = 0.5 * images(1, 8, 12, 3)
+    slope = np.linspace(-0.2, 0.2, 12, dtype=np.float32)[:, None] * np.ones(3, np.float32)  # its mean is 0
+    params = {"params": random_params(create_generator(SMALL), image)}
+
+    def changed(light_sigma):
+        generator = create_generator({**SMALL, "light_sigma": light_sigma})
+        before, after = (generator.apply(params, x, method="extract") for x in (image, image + slope))
+        return np.abs(after - before).max() / np.abs(before).max()
+
+    assert changed(0.25) < 1e-5 < 1e-2 < changed(0.0)
 
 
 def test_an_image_that_is_all_white_still_learns():

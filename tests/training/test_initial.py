@@ -66,10 +66,10 @@ def test_weights_to_start_from_win_over_the_stage_before(tmp_path):
     assert lineage == ("pretrain", "warmup")
 
 
-def test_a_stage_may_add_a_median_to_the_generator_of_the_one_before(tmp_path):
+def test_a_stage_may_change_what_the_generator_sees_and_what_finishes_its_image(tmp_path):
     config = tiny(stage1)
     config.init_from = stored(tmp_path / "before.safetensors", config, *model_of(config).networks)
-    config.model.median_limit = 12.0
+    config.model.light_sigma, config.model.median_limit = 0.25, 12.0
     assert is_stored(start(config, tmp_path).params["generator"])
 
 

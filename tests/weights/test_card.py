@@ -51,6 +51,7 @@ def changed(tree, path, value):
     ("model.scale", 3, "model.scale is 3; expected one of 2, 4"),
     ("model.scale", [2], "model.scale is [2]"),
     ("model.skip", "nearest", "model.skip is 'nearest'; expected one of bilinear, bicubic"),
+    ("model.light_sigma", -1, "model.light_sigma is -1; expected a number from 0 to 16"),
     ("model.median_limit", 1000, "model.median_limit is 1000; expected a number from 0 to 255"),
     ("model.scale", MISSING, "model.scale is missing; expected one of 2, 4"),
     ("model.use_deformable", "no", "model.use_deformable is 'no'; expected true or false"),
