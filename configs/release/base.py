@@ -21,12 +21,13 @@ last training and, with the new generator, 3890 steps of 64 on 10000 other track
 it had started from.
 Last, `read_all` for 919 steps of 16 on 3000 tracks (make_tracks.py --tracks 6000 --seed 61 --scenario-b 0.35, every other one;
 lr=2e-4), 49 minutes on the cores beside other work, with the light, noise and JPEG that its augmentation has since; and the mean
-with what it had started from, the new OCR counting three quarters (`--mean-share 0.25`). `model.median_limit` came after all
-training.
+with what it had started from, the new OCR counting three quarters (`--mean-share 0.25`). `model.median_limit` came after
+that. `model.light_sigma` came last, with `pixels` for 441 steps of 8 on 750 of these tracks (lr=1.5e-4, warmup_epochs=0.06,
+ema_decay=0.99), 18 minutes on the cores beside other work, and the mean with the generator before.
 
-In all of that `pixels`, the JPEG of `loss.perturb` passed no gradient on: of LCOFL only its SSIM taught this generator. With
-that mended, 1627 steps of 64 (lr=4e-4) on 10000 tracks and 911 (lr=3e-4) on 7000 others came last, 4 and 2 minutes on the H200,
-neither to the end of its schedule.
+In the first two runs of `pixels`, the JPEG of `loss.perturb` passed no gradient on: of LCOFL only its SSIM taught the generator.
+With that mended, 1627 steps of 64 (lr=4e-4) on 10000 tracks and 911 (lr=3e-4) on 7000 others followed, 4 and 2 minutes on the
+H200, neither to the end of its schedule.
 """
 
 from ml_collections import ConfigDict

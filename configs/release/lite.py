@@ -19,7 +19,9 @@ this generator and that OCR, with `model.ocr` as in configs/release/base.py. `re
 (lr=3e-4), 14 minutes on the cores, and the mean with the OCR before. Last, `read_all` for 500 steps of 16 on 3000 tracks
 (make_tracks.py --tracks 6000 --seed 61 --scenario-b 0.35, every other one; lr=2e-4, stopped before its end), 20 minutes on the
 cores beside other work, with the light, noise and JPEG that its augmentation has since, on SR images that were whole medians; and
-the mean with the OCR before, the new one counting three quarters.
+the mean with the OCR before, the new one counting three quarters. `model.light_sigma` came after that, with `pixels` for 441
+steps of 8 on 750 of these tracks (lr=1.5e-4, warmup_epochs=0.06, ema_decay=0.99), LCOFL's frozen OCR that of `base`, 14 minutes
+on the cores beside other work, and the mean with the generator before.
 """
 
 from ml_collections import ConfigDict
