@@ -46,9 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WEIGHTS",
         help="take the mean of the parameters with those that these weights hold, such as of the stage before (arXiv 2109.01903)",
     )
-    parser.add_argument(
-        "--mean-share", type=float, default=0.5, help="of --mean-with in the mean, from 0 to 1 (%(default)s, half of each)"
-    )
+    parser.add_argument("--mean-share", type=float, help="of --mean-with in the mean, from 0 to 1 (0.5, half of each)")
     parser.add_argument("--half", action="store_true", help="store weights in float16: half the size")
     parser.add_argument("--height", type=int, help="of the images that a program takes; as in training if not given")
     parser.add_argument("--width", type=int)
@@ -60,9 +58,12 @@ def run(flags: argparse.Namespace) -> None:
     from lpasrn_jax.weights.export import mean_of, reading_bundle, write_export
     from lpasrn_jax.weights.load import load_weights
 
+    if flags.mean_share is not None and not flags.mean_with:
+        raise UserError(f"--mean-share={flags.mean_share}: expected --mean-with, the weights of which this is the share")
     bundle = load_weights(flags.checkpoint)
     if flags.mean_with:
-        bundle = mean_of(bundle, load_weights(flags.mean_with), flags.mean_with, flags.mean_share)
+        share = 0.5 if flags.mean_share is None else flags.mean_share
+        bundle = mean_of(bundle, load_weights(flags.mean_with), flags.mean_with, share)
     if flags.out.endswith(".safetensors"):
         reading = reading_bundle(bundle, flags.note)
         if flags.calibrate_on:

@@ -125,6 +125,13 @@ def test_a_share_of_a_mean_is_from_0_to_1(share):
         export.mean_of(bundle, bundle, "x", share)
 
 
+def test_a_share_of_no_mean_is_refused(tmp_path, capsys):
+    arguments = ["--checkpoint", "lite", "--out", str(tmp_path / "x.safetensors"), "--mean-share", "0.25"]
+    with pytest.raises(SystemExit, match="^2$"):
+        run_command("export", arguments)
+    assert "--mean-share=0.25: expected --mean-with" in capsys.readouterr().err
+
+
 def test_weights_of_another_size_have_no_mean():
     bundle = random_bundle()
     ocr = {**bundle.params["ocr"], "more": np.zeros(3)}
