@@ -159,6 +159,7 @@ def _tiny_stage(tracks_root, tfds_dir, stage):
     # HR is 48 pixels wide: 12 CTC steps, as many as LLLNNNN may need.
     config.data.update(root=str(tracks_root), tfds_dir=str(tfds_dir), val_split=0.1, lr_size=(8, 24))
     config.model.update(features=8, num_rrdb_blocks=1, growth=4, dense_layers=1, deform_groups=2, msca_num_prototypes=4)
+    config.model.skip = "bilinear"  # a bicubic one starts from a last layer of zeros: for a while the others hardly learn
     config.model.ocr.update(widths=(8, 8, 16, 16), blocks_per_stage=1, transformer_layers=1, heads=2)
     config.loss.embedding_dim = 16
     config.train.update(log_every_steps=4)

@@ -3,6 +3,7 @@
 GENERATOR = [
     "--config.model.features=8",
     "--config.model.num_rrdb_blocks=1",
+    "--config.model.skip=bilinear",  # for the reason in tests/conftest.py
     "--config.model.use_deformable=False",
     "--config.model.use_character_attention=False",
     "--config.data.lr_size=(8, 24)",
