@@ -27,9 +27,10 @@ struct Kernels {
   int64_t (*strip_count)(const Problem&);
   int64_t (*packed_floats)(const Problem&);
   int64_t (*scratch_floats)(const Problem&);
-  // Copies the weights of one row of taps to where `convolve` reads them. `transposed` are those of the input gradient: they lie
-  // as [kh, kw, co, ci], and the taps in reverse.
-  void (*pack_weights)(const Problem&, bool transposed, int64_t ky, float* packed);
+  int64_t (*pack_count)(const Problem&);
+  // Brings one of `pack_count` parts of the weights to where and how `convolve` reads them. `transposed` are those of the input
+  // gradient: they lie as [kh, kw, co, ci], and the taps in reverse.
+  void (*pack_weights)(const Problem&, bool transposed, int64_t part, float* packed);
   void (*convolve)(const Problem&, int64_t strip, const float* packed, float* scratch);
 };
 
@@ -38,6 +39,15 @@ extern const Kernels kAvx2Kernels;    // x86-64 only
 extern const Kernels kAvx512Kernels;  // x86-64 only
 
 }  // namespace forward
+
+// The same for 3x3 taps, with fewer multiplications.
+namespace winograd {
+
+extern const forward::Kernels kBaselineKernels;
+extern const forward::Kernels kAvx2Kernels;    // x86-64 only
+extern const forward::Kernels kAvx512Kernels;  // x86-64 only
+
+}  // namespace winograd
 
 namespace weight_gradient {
 

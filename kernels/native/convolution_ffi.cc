@@ -19,6 +19,8 @@ using Dimensions = ffi::Span<const int64_t>;
 constexpr int64_t kUnits = 16;     // units at least, as far as strips go
 constexpr int64_t kChannels = 32;  // input channels of a unit at most
 
+constexpr int64_t kWinogradChannels = 16;  // input and output channels from which on it was the faster one
+
 const forward::Kernels& forward_kernels() {
 #ifdef DCNV4_X86_KERNELS
   if (has_avx512()) return forward::kAvx512Kernels;
@@ -26,6 +28,17 @@ const forward::Kernels& forward_kernels() {
 #endif
   return forward::kBaselineKernels;
 }
+
+const forward::Kernels& winograd_kernels() {
+#ifdef DCNV4_X86_KERNELS
+  if (has_avx512()) return winograd::kAvx512Kernels;
+  if (has_avx2()) return winograd::kAvx2Kernels;
+#endif
+  return winograd::kBaselineKernels;
+}
+
+// Its transforms must pay for themselves: they take as long for one output channel as for many.
+bool suits_winograd(const Problem& p) { return p.kh == 3 && p.kw == 3 && p.ci >= kWinogradChannels && p.co >= kWinogradChannels; }
 
 const weight_gradient::Kernels& weight_gradient_kernels() {
 #ifdef DCNV4_X86_KERNELS
@@ -64,10 +77,10 @@ ffi::Error convolve(ffi::ThreadPool pool, Array input, Array weights, ffi::Resul
   p.input = input.typed_data();
   p.weights = weights.typed_data();
   p.output = output->typed_data();
-  const forward::Kernels& kernels = forward_kernels();
+  const forward::Kernels& kernels = suits_winograd(p) ? winograd_kernels() : forward_kernels();
   const Scratch packed = allocate(kernels.packed_floats(p));
-  parallel_for(pool, p.kh, [&](const Claim& claim) {
-    for (int64_t ky; claim(ky);) kernels.pack_weights(p, transposed, ky, packed.get());
+  parallel_for(pool, kernels.pack_count(p), [&](const Claim& claim) {
+    for (int64_t part; claim(part);) kernels.pack_weights(p, transposed, part, packed.get());
   });
   parallel_for(pool, kernels.strip_count(p), [&](const Claim& claim) {
     const Scratch scratch = allocate(kernels.scratch_floats(p));

@@ -6,15 +6,15 @@
 
 #include <cstring>
 
+#include "register_tile.h"
 #include "strips.h"
-#include "vector.h"
 
 namespace dcnv4::convolution::forward {
 namespace {
 
-constexpr int kTilePixels = DCNV4_LANES == 16 ? 12 : 6;  // a tile's sums leave registers for a row of weights
-
 // Weights lie as [block of output channels][ky, kx, input channel, channels of the block].
+int64_t pack_count(const Problem& p) { return p.kh; }
+
 int64_t packed_floats(const Problem& p) { return p.kh * p.kw * p.ci * Strips(p).lanes; }
 
 void pack_weights(const Problem& p, bool transposed, int64_t ky, float* packed) {
@@ -53,49 +53,6 @@ void load_inputs(const Problem& p, const Strips& strips, const Strip& strip, flo
   }
 }
 
-// What a tile reads and writes, from its first pixel on.
-struct Operands {
-  const float *inputs, *weights;
-  float* outputs;
-  int64_t taps_high;       // rows of taps
-  int64_t products;        // of one row of taps: taps by input channels
-  int64_t input_pitch;     // floats from line to line
-  int64_t ci, co;          // floats from pixel to pixel
-  int64_t channels;        // of the block, without those that pad it
-};
-
-template <int kPixels, int kVectors>
-void multiply(const Operands& at) {
-  Vector tile[kPixels][kVectors] = {};
-  const float* weights = at.weights;
-  for (int64_t ky = 0; ky < at.taps_high; ++ky) {
-    const float* in = at.inputs + ky * at.input_pitch;
-    for (int64_t i = 0; i < at.products; ++i, ++in, weights += kVectors * DCNV4_LANES) {
-      Vector row[kVectors];
-      for (int v = 0; v < kVectors; ++v) row[v] = load(weights + v * DCNV4_LANES);
-      for (int pixel = 0; pixel < kPixels; ++pixel) {
-        for (int v = 0; v < kVectors; ++v) tile[pixel][v] += in[pixel * at.ci] * row[v];
-      }
-    }
-  }
-  for (int pixel = 0; pixel < kPixels; ++pixel) {
-    float* const out = at.outputs + pixel * at.co;
-    if (at.channels == kVectors * DCNV4_LANES) {
-      std::memcpy(out, tile[pixel], sizeof tile[pixel]);  // of a known size: vectors' stores, aligned or not
-    } else {
-      std::memcpy(out, tile[pixel], sizeof(float) * at.channels);
-    }
-  }
-}
-
-template <int kVectors, int kPixels = kTilePixels>
-void multiply_pixels(int64_t pixels, const Operands& at) {
-  if constexpr (kPixels > 1) {
-    if (pixels < kPixels) return multiply_pixels<kVectors, kPixels - 1>(pixels, at);
-  }
-  multiply<kPixels, kVectors>(at);
-}
-
 void convolve(const Problem& p, int64_t index, const float* packed, float* scratch) {
   const Strips strips(p);
   const Strip strip(p, strips, index);
@@ -127,6 +84,6 @@ void convolve(const Problem& p, int64_t index, const float* packed, float* scrat
 
 }  // namespace
 
-const Kernels DCNV4_KERNELS = {strip_count, packed_floats, scratch_floats, pack_weights, convolve};
+const Kernels DCNV4_KERNELS = {strip_count, packed_floats, scratch_floats, pack_count, pack_weights, convolve};
 
 }  // namespace dcnv4::convolution::forward

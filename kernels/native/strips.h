@@ -4,14 +4,12 @@
 #include <algorithm>
 
 #include "convolution.h"
+#include "register_tile.h"
 
 namespace dcnv4::convolution {
 namespace {
 
 constexpr int64_t kStripPixels = 288;       // about what the first cache holds of one tile's channels
-constexpr int64_t kWide = 2 * DCNV4_LANES;  // output channels of a tile; the last tile may have one vector
-
-constexpr int64_t ceil_div(int64_t number, int64_t divisor) { return (number + divisor - 1) / divisor; }
 
 struct Strips {
   int64_t columns, lines;              // of a strip, at most

@@ -67,6 +67,8 @@ def assert_agrees_with_xla(value, weights, padding="SAME", kernels=KERNELS):
     (3, 5, 7, 3, 64),  # fewer channels than a block
     (2, 8, 6, 65, 18),  # channels that fill no block
     (1, 2, 700, 4, 3),  # lines longer than a strip
+    (1, 5, 301, 18, 33),  # the same by Winograd's algorithm, with an odd number of lines and columns
+    (2, 1, 1, 16, 16),  # it, for images of less than a square of outputs
     (5, 40, 30, 9, 17),  # an image of several strips, the last one smaller
     (1, 1, 1, 1, 1),
 ], ids=str)  # fmt: skip
