@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from lpasrn_jax.models.blocks import CONV_INIT, Conv, max_pool
+from lpasrn_jax.models.group_norm import GroupNorm
 from lpasrn_jax.models.spatial_transformer import SpatialTransformer
 from lpasrn_jax.plates import PlateFormat
 
@@ -65,8 +66,8 @@ class SEResidualBlock(nn.Module):
             x = self._norm("norm_shortcut")(nn.Dense(self.width, use_bias=False, dtype=self.dtype, name="shortcut")(x))
         return nn.relu(x + y)
 
-    def _norm(self, name: str) -> nn.GroupNorm:
-        return nn.GroupNorm(num_groups=None, group_size=NORM_GROUP, epsilon=1e-5, dtype=self.dtype, name=name)
+    def _norm(self, name: str) -> GroupNorm:
+        return GroupNorm(NORM_GROUP, self.dtype, name=name)
 
 
 class EncoderLayer(nn.Module):
