@@ -15,12 +15,12 @@
 namespace dcnv4::convolution::winograd {
 namespace {
 
-constexpr int64_t kPlaces = 16;               // of a transformed square
-constexpr int64_t kGroup = 2 * kTilePixels;   // squares that are transformed, multiplied and stored at a time
-constexpr int64_t kMostSquares = 48;          // of a line of a strip
-constexpr int64_t kEnoughSquares = 36;        // of a strip, where there are strips enough
-constexpr int64_t kEnoughStrips = 8;          // of all images, for several threads
-constexpr int64_t kPackedChannels = 16;       // input channels whose weights one thread transforms: a cache line of them
+constexpr int64_t kPlaces = 16;              // of a transformed square
+constexpr int64_t kGroup = 2 * kTilePixels;  // squares that are transformed, multiplied and stored at a time
+constexpr int64_t kFewest = kTilePixels;     // squares of a strip
+constexpr int64_t kMost = 48;
+constexpr int64_t kEnoughStrips = 8;         // of all images, for several threads
+constexpr int64_t kPackedChannels = 16;      // input channels whose weights one thread transforms: a cache line of them
 
 // How the squares of outputs are cut into strips: some lines of squares of one image, or a part of a line that is long.
 struct Strips {
@@ -31,10 +31,10 @@ struct Strips {
 
   explicit Strips(const Problem& p) {
     const int64_t squares_across = ceil_div(p.wo, 2), squares_down = ceil_div(p.ho, 2);
-    across = ceil_div(squares_across, kMostSquares);
+    const int64_t wanted = std::clamp(p.n * squares_across * squares_down / kEnoughStrips, kFewest, kMost);
+    across = ceil_div(squares_across, wanted);
     columns = ceil_div(squares_across, across);
-    const int64_t most = std::max<int64_t>(p.n * across * squares_down / kEnoughStrips, 1);
-    lines = std::min(ceil_div(kEnoughSquares, columns), std::min(most, squares_down));
+    lines = std::min(wanted / columns, squares_down);
     down = ceil_div(squares_down, lines);
     pitch = (2 * columns + 2) * p.ci;
     lanes = ceil_div(p.co, DCNV4_LANES) * DCNV4_LANES;
