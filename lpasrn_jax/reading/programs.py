@@ -9,20 +9,16 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Float, UInt8
 
 from lpasrn_jax import images
 from lpasrn_jax.errors import UserError
-from lpasrn_jax.models.plate_model import Params, PlateModel
+from lpasrn_jax.models.plate_model import PlateModel
 from lpasrn_jax.reading.stored_programs import StoredProgram
 
 BATCHES = (1, 5, 32)  # images at once: one, a track, many; smaller groups are filled up, so that nothing compiles for each count
 
 Computation = Callable[..., Any]  # of a model, its parameters, images, and what else it takes
-
-
-def _enlarged_log_probs(model: PlateModel, params: Params, lr: Float[Array, "b h w 3"]) -> Float[Array, "b k v"]:
-    return model.log_probs(params, model.enlarge(params, lr))
 
 
 def _of_bytes(compute: Computation) -> Computation:
@@ -55,7 +51,6 @@ class ReadingPrograms:
         self._models = [model.with_dtype(dtype) for dtype in dict.fromkeys((model.dtype, "float32"))]
         self._enlarge = self._programs(_of_bytes(PlateModel.enlarge), "enlarge")
         self._read = self._programs(_of_bytes(PlateModel.read), "read")
-        self._read_enlarged = self._programs(_of_bytes(_enlarged_log_probs), "read enlarged")
         self._fuse = self._programs(_of_bytes(PlateModel.enlarge_track), "enlarge track")
         self._read_float = self._programs(PlateModel.log_probs, "read float")
 
@@ -73,8 +68,11 @@ class ReadingPrograms:
         return self._run(self._read, hr)
 
     def read_enlarged(self, lr: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Float[np.ndarray, "n k v"]:
-        """Slot log-probabilities of what the OCR sees in the SR images."""
-        return self._run(self._read_enlarged, lr)
+        """Slot log-probabilities of what the OCR sees in the SR images.
+
+        By two programs: in one, XLA computes the generator's last step anew for each place where the OCR looks at a pixel.
+        """
+        return self._run(self._read_float, self.enlarge(lr))
 
     def read_track(self, frames: UInt8[np.ndarray, "f h w 3"]) -> Float[np.ndarray, "k v"]:
         """Slot log-probabilities of what the OCR sees in the one SR image of a track; arguments as for `enlarge_track`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import jax
 import numpy as np
@@ -175,9 +176,8 @@ class Reader:
         plates = PlateImages(check_images("many", many), Region(box, corners), self._model)
         if not plates.fitted:
             return []
-        log_probs, plate_log_odds = self._programs.read(plates.fitted)
+        log_probs, plate_log_odds, enlarged = self._look_twice(plates, self._programs.read_enlarged)
         if small := [*plates.small]:
-            enlarged = self._programs.read_enlarged([*plates.small.values()])
             log_probs[small] = frame_log_probs({AS_IT_IS: log_probs[small], ENLARGED: enlarged})
         sources = (with_original(SR) if i in plates.small else ORIGINAL for i in range(len(log_probs)))
         readings = [self._reading(one[None], masks, source) for one, source in zip(log_probs, sources, strict=True)]
@@ -227,11 +227,10 @@ class Reader:
         plates = PlateImages(check_images("frames", frames), Region(box, corners), self._model)
         if not plates.fitted:
             raise UserError("frames: none found; expected at least one image of the plate")
-        log_probs, plate_log_odds = self._programs.read(plates.fitted)
+        log_probs, plate_log_odds, generated = self._look_twice(plates, self._generated_log_probs)
         source = ORIGINAL
         if small := [*plates.small]:
-            generated, of = self._generated_log_probs([*plates.small.values()])
-            log_probs[small], source = look_log_probs(log_probs[small], generated), with_original(of)
+            log_probs[small], source = look_log_probs(log_probs[small], generated), with_original(self._generated(len(small)))
         return mark_no_plate(self._reading(log_probs, masks, source, fusion), plates.track_reason(plate_log_odds))
 
     def evidence(
@@ -255,9 +254,9 @@ class Reader:
                 f"frames: none of at most {self.lr_size[1]} x {self.lr_size[0]} pixels found; larger ones are "
                 "read from their pixels alone, without the generator"
             )
-        as_it_is, plate_log_odds = self._programs.read(plates.fitted)
+        as_it_is, plate_log_odds, generated = self._look_twice(plates, self._generated_log_probs)
         small, both = [*plates.small], as_it_is.copy()
-        generated, source = self._generated_log_probs([*plates.small.values()])
+        source = self._generated(len(small))
         both[small] = look_log_probs(as_it_is[small], generated)
         return Evidence(
             mark_no_plate(self._reading(both, masks, with_original(source)), plates.track_reason(plate_log_odds)),
@@ -266,11 +265,30 @@ class Reader:
             total_variation(*(slot_probabilities(one, masks, self._calibration) for one in (both, as_it_is))),
         )
 
-    def _generated_log_probs(self, lr: Sequence[RGB]) -> tuple[Float[np.ndarray, "n k v"], str]:
-        """What the OCR says about the generator's images, the one of all frames or else that of each, and which they are."""
-        if self.fuses and len(lr) > 1:
-            return self._programs.read_track(register(np.stack(lr)))[None], FUSED
-        return self._programs.read_enlarged(lr), SR
+    def _look_twice(
+        self, plates: PlateImages, read_generated: Callable[[Sequence[RGB]], Float[np.ndarray, "g k v"]]
+    ) -> tuple[Float[np.ndarray, "n k v"], Float[np.ndarray, " n"] | None, Float[np.ndarray, "g k v"] | None]:
+        """What the OCR says about the images as they are, the log-odds that they show a plate, and what it says about those that
+        the generator makes of the small ones, None without these.
+
+        Both at a time, in two threads: one program by itself leaves the processor's cores idle in part.
+        """
+        if not plates.small:
+            return *self._programs.read(plates.fitted), None
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            as_it_is = thread.submit(self._programs.read, plates.fitted)
+            generated = read_generated([*plates.small.values()])
+            return *as_it_is.result(), generated
+
+    def _generated_log_probs(self, lr: Sequence[RGB]) -> Float[np.ndarray, "g k v"]:
+        """What the OCR says about the generator's images, the one of all frames or else that of each."""
+        if self._generated(len(lr)) == FUSED:
+            return self._programs.read_track(register(np.stack(lr)))[None]
+        return self._programs.read_enlarged(lr)
+
+    def _generated(self, frames: int) -> str:
+        """Which images the generator makes of so many frames: one of all, or one of each."""
+        return FUSED if self.fuses and frames > 1 else SR
 
     def shape_reason(self, image: RGB) -> str:
         """Why an image has not the size and shape of one that a plate fills; empty where it may."""
