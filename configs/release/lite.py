@@ -22,6 +22,11 @@ cores beside other work, with the light, noise and JPEG that its augmentation ha
 the mean with the OCR before, the new one counting three quarters. `model.light_sigma` came after that, with `pixels` for 441
 steps of 8 on 750 of these tracks (lr=1.5e-4, warmup_epochs=0.06, ema_decay=0.99), LCOFL's frozen OCR that of `base`, 14 minutes
 on the cores beside other work, and the mean with the generator before.
+
+All four stages from nothing were run once for smaller networks (model.features=16, num_rrdb_blocks=2, fusion_details=1,
+model.ocr.widths=(16, 32, 64, 128)), on two CPU cores beside other work: `pretrain` 1192 steps of 64 in 20 minutes, `read_lr` 891
+of 64 (epochs=1) in 49, `pixels` 356 of 16 (epochs=1, 1200 tracks) in 5 and `read_all` 356 of 16 (the same tracks) in 6.
+docs/training.md says what they read.
 """
 
 from ml_collections import ConfigDict
