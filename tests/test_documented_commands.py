@@ -80,6 +80,7 @@ SMALLER = {  # what is added to a line that has this in it
     "make-tracks": ["--tracks=3", "--workers=1"],
     "scripts/export": ["--check-tracks=0"],
     "inspect_data": ["--rows=1"],
+    "dcnv4_jax.convolution_bench": ["--sizes=1,4,6,16,16", "--rounds=1", "--seconds=0.001"],
     "dcnv4_jax.bench": ["--workloads=one-pixel", "--rounds=1", "--seconds=0.001"],
 }
 

@@ -13,7 +13,7 @@ import time
 import jax
 import pytest
 
-from dcnv4_jax import api, bench, bench_convolution, golden, gpu_check, tune, workers, xla
+from dcnv4_jax import api, bench, convolution_bench, golden, gpu_check, tune, workers, xla
 from dcnv4_jax.workloads import WORKLOADS
 
 
@@ -34,8 +34,8 @@ def test_bench_names_the_workloads_when_none_fits(capsys):
     assert "dcnv4-56x56-c128" in capsys.readouterr().err
 
 
-def test_bench_convolution_times_output_and_gradients_beside_xla(capsys):
-    bench_convolution.main(["--sizes", "1,4,6,16,16", "--rounds", "1", "--seconds", "0.001"])
+def test_convolution_bench_times_output_and_gradients_beside_xla(capsys):
+    convolution_bench.main(["--sizes", "1,4,6,16,16", "--rounds", "1", "--seconds", "0.001"])
     header, _, row = capsys.readouterr().out.splitlines()
     assert header.count(f"XLA of JAX {jax.__version__}") == 3
     first, *times = row.strip("| ").split(" | ")
@@ -45,9 +45,9 @@ def test_bench_convolution_times_output_and_gradients_beside_xla(capsys):
 
 
 @pytest.mark.parametrize("size", ["4,24", "1,2,3,4,x", "0,1,1,1,1"])
-def test_bench_convolution_says_what_a_size_is(capsys, size):
+def test_convolution_bench_says_what_a_size_is(capsys, size):
     with pytest.raises(SystemExit):
-        bench_convolution.main(["--sizes", size])
+        convolution_bench.main(["--sizes", size])
     assert f"{size!r} found; expected five numbers" in capsys.readouterr().err
 
 

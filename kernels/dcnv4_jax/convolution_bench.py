@@ -1,4 +1,4 @@
-"""Times of the plain convolution and its gradients beside XLA's: `python -m dcnv4_jax.bench_convolution [--sizes 4,24,72,64,64]`.
+"""Times of the plain convolution and its gradients beside XLA's: `python -m dcnv4_jax.convolution_bench [--sizes 4,24,72,64,64]`.
 
 3x3 taps. Milliseconds of this machine; for those of one core, `taskset -c 0` before it.
 """
@@ -53,7 +53,7 @@ def _compute(convolution, result: str, value, weights, grad):
 
 def main(arguments: list[str] | None = None) -> None:
     """Prints a Markdown table."""
-    parser = argparse.ArgumentParser(prog="python -m dcnv4_jax.bench_convolution", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m dcnv4_jax.convolution_bench", description=__doc__)
     parser.add_argument("--sizes", nargs="+", default=SIZES, type=_size, help="n,h,w,inputs,outputs")
     parser.add_argument("--rounds", type=int, default=15, help="rounds of which the median is taken")
     parser.add_argument("--seconds", type=float, default=0.02, help="length of a round for one of the six")
