@@ -21,32 +21,23 @@ constexpr int64_t kChannels = 32;  // input channels of a unit at most
 
 constexpr int64_t kWinogradChannels = 16;  // input and output channels from which on it was the faster one
 
-const forward::Kernels& forward_kernels() {
-#ifdef DCNV4_X86_KERNELS
-  if (has_avx512()) return forward::kAvx512Kernels;
-  if (has_avx2()) return forward::kAvx2Kernels;
-#endif
-  return forward::kBaselineKernels;
-}
+// The kernels of one instruction set.
+struct Tables {
+  const forward::Kernels &direct, &winograd;
+  const weight_gradient::Kernels& weight_gradient;
+};
 
-const forward::Kernels& winograd_kernels() {
+// Those of this processor.
+Tables tables() {
 #ifdef DCNV4_X86_KERNELS
-  if (has_avx512()) return winograd::kAvx512Kernels;
-  if (has_avx2()) return winograd::kAvx2Kernels;
+  if (has_avx512()) return {forward::kAvx512Kernels, winograd::kAvx512Kernels, weight_gradient::kAvx512Kernels};
+  if (has_avx2()) return {forward::kAvx2Kernels, winograd::kAvx2Kernels, weight_gradient::kAvx2Kernels};
 #endif
-  return winograd::kBaselineKernels;
+  return {forward::kBaselineKernels, winograd::kBaselineKernels, weight_gradient::kBaselineKernels};
 }
 
 // Its transforms must pay for themselves: they take as long for one output channel as for many.
 bool suits_winograd(const Problem& p) { return p.kh == 3 && p.kw == 3 && p.ci >= kWinogradChannels && p.co >= kWinogradChannels; }
-
-const weight_gradient::Kernels& weight_gradient_kernels() {
-#ifdef DCNV4_X86_KERNELS
-  if (has_avx512()) return weight_gradient::kAvx512Kernels;
-  if (has_avx2()) return weight_gradient::kAvx2Kernels;
-#endif
-  return weight_gradient::kBaselineKernels;
-}
 
 Problem describe(Dimensions input, Dimensions output, Dimensions weights, int64_t pad_top, int64_t pad_left) {
   Problem p{};
@@ -77,7 +68,7 @@ ffi::Error convolve(ffi::ThreadPool pool, Array input, Array weights, ffi::Resul
   p.input = input.typed_data();
   p.weights = weights.typed_data();
   p.output = output->typed_data();
-  const forward::Kernels& kernels = suits_winograd(p) ? winograd_kernels() : forward_kernels();
+  const forward::Kernels& kernels = suits_winograd(p) ? tables().winograd : tables().direct;
   const Scratch packed = allocate(kernels.packed_floats(p));
   parallel_for(pool, kernels.pack_count(p), [&](const Claim& claim) {
     for (int64_t part; claim(part);) kernels.pack_weights(p, transposed, part, packed.get());
@@ -113,7 +104,7 @@ ffi::Error sum_weight_gradient(ffi::ThreadPool pool, Array input, Array grad, ff
   p.input = input.typed_data();
   p.grad = grad.typed_data();
   p.grad_weights = grad_weights->typed_data();
-  const weight_gradient::Kernels& kernels = weight_gradient_kernels();
+  const weight_gradient::Kernels& kernels = tables().weight_gradient;
   const Cut cut(p, kernels.strip_count(p));
   const int64_t unit_floats = kernels.sum_floats(p, cut.channels(p));
   const Scratch sums = allocate(cut.ranges * cut.stripes * unit_floats);

@@ -12,9 +12,9 @@
 namespace dcnv4::convolution::forward {
 namespace {
 
-// Weights lie as [block of output channels][ky, kx, input channel, channels of the block].
 int64_t pack_count(const Problem& p) { return p.kh; }
 
+// Weights lie as [block of output channels][ky, kx, input channel, channels of the block].
 int64_t packed_floats(const Problem& p) { return p.kh * p.kw * p.ci * Strips(p).lanes; }
 
 void pack_weights(const Problem& p, bool transposed, int64_t ky, float* packed) {

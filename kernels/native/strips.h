@@ -9,7 +9,7 @@
 namespace dcnv4::convolution {
 namespace {
 
-constexpr int64_t kStripPixels = 288;       // about what the first cache holds of one tile's channels
+constexpr int64_t kStripPixels = 288;  // about what the first cache holds of one tile's channels
 
 struct Strips {
   int64_t columns, lines;              // of a strip, at most
