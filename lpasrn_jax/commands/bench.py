@@ -8,9 +8,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
+from typing import TypeVar
 
 from lpasrn_jax.commands.reading_flags import add_weights_argument
+
+Name = TypeVar("Name", bound=Hashable)  # of a call
 
 FRAMES = 5  # of a track
 MANY = 64  # images that are read one by one and together
@@ -45,9 +48,9 @@ def run(flags: argparse.Namespace) -> None:
         print(f"| {way} | {medians[way] * 1e3:.1f} | {images / medians[way]:.0f} |")
 
 
-def median_seconds(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def median_seconds(calls: Mapping[Name, Callable[[], object]], rounds: int) -> dict[Name, float]:
     """Median time of each call; in a round, every call runs once. The first round, which compiles, does not count."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    times: dict[Name, list[float]] = {name: [] for name in calls}
     for _ in range(rounds + 1):
         for name, call in calls.items():
             start = time.perf_counter()

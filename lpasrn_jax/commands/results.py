@@ -10,12 +10,17 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
 from lpasrn_jax.commands.bench import median_seconds
 from lpasrn_jax.errors import UserError
 from lpasrn_jax.escape import printable
 from lpasrn_jax.plates import BRAZIL
+
+if TYPE_CHECKING:
+    from lpasrn_jax.reading.reader import RGB, Reader
 
 TRACKS, SEED = 400, 2026  # of the held-out set: no recipe's data has this seed
 SENSITIVITY_PLATES = 100  # of the same set
@@ -49,6 +54,13 @@ def run(flags: argparse.Namespace) -> None:
     if bool(flags.photographs) != bool(flags.labels):
         raise UserError("--photographs and --labels: one found without the other; give both, or none")
     runtime.enable_compilation_cache()
+    bundles = {weights: load_weights(weights) for weights in flags.weights or bundled_names()}
+    readers = {weights: load(weights) for weights in bundles}
+    for weights, reader in readers.items():
+        if not reader.enhances or not reader.reads:
+            held = ", ".join(bundles[weights].params)
+            raise UserError(f"--weights={weights}: holds {held}; give weights with a generator and an OCR")
+    speeds = _speeds(readers)
     workdir = pathlib.Path(flags.workdir)
     root = _held_out_tracks(workdir, flags.tracks, flags.seed)
     tfds_dir = str(workdir / "tfds")
@@ -58,17 +70,15 @@ def run(flags: argparse.Namespace) -> None:
         photographs = read_labels(flags.labels, flags.photographs)
         plates["photographs"] = [sensitivity.Plate(one.read(), None, one.text) for one in photographs]
     given = given_tracks.read_sets(flags.given, BRAZIL) if flags.given else {}
-    readers, _ = open_strangers() if given else ({}, {})
+    strangers, _ = open_strangers() if given else ({}, {})
     measured = []
-    for number, weights in enumerate(flags.weights or bundled_names()):
-        bundle, reader = load_weights(weights), load(weights)
-        if not reader.enhances or not reader.reads:
-            raise UserError(f"--weights={weights}: holds {', '.join(bundle.params)}; give weights with a generator and an OCR")
+    for number, (weights, reader) in enumerate(readers.items()):
         folder = workdir / f"{number:02d}_{pathlib.Path(weights).stem}"
         metrics = evaluate(weights, str(root), str(folder), tfds_dir=tfds_dir, with_strangers=True)
         sensitivities = {name: sensitivity.measure(reader, some) for name, some in plates.items()}
-        by_set = {name: given_tracks.measure(reader, of, readers) for name, of in given.items()}
-        measured.append(results.Measured(str(weights), bundle, metrics, sensitivities, by_set, _speed(reader), reader.device))
+        by_set = {name: given_tracks.measure(reader, of, strangers) for name, of in given.items()}
+        figures = (metrics, sensitivities, by_set, speeds[weights], reader.device)
+        measured.append(results.Measured(weights, bundles[weights], *figures))
     texts = {name: [plate.text for plate in some] for name, some in plates.items()}
     page = results.page(measured, texts, tracks=flags.tracks, seed=flags.seed, cores=os.cpu_count() or 1)
     if flags.to_cards:
@@ -95,13 +105,17 @@ def _held_out_tracks(workdir: pathlib.Path, tracks: int, seed: int) -> pathlib.P
     return root
 
 
-def _speed(reader) -> dict[str, float]:
-    """Milliseconds of each call on frames of the size that the weights were trained on, in turn."""
+def _speeds(readers: Mapping[str, Reader]) -> dict[str, dict[str, float]]:
+    """Milliseconds of each call on frames of the size that the weights were trained on; all calls of all readers in turn."""
     import numpy as np
 
-    frames: Sequence = list(np.random.default_rng(0).integers(0, 256, (5, *reader.lr_size, 3), np.uint8))
-    calls = {"read": lambda: reader.read(frames[0]), "read_track of 5": lambda: reader.read_track(frames)}
-    calls |= {"enhance": lambda: reader.enhance(frames[0])}
-    if reader.fuses:
-        calls["enhance_track of 5"] = lambda: reader.enhance_track(frames)
-    return {name: 1e3 * seconds for name, seconds in median_seconds(calls, rounds=20).items()}
+    calls: dict[tuple[str, str], Callable[[], object]] = {}
+    for name, reader in readers.items():
+        frames: list[RGB] = list(np.random.default_rng(0).integers(0, 256, (5, *reader.lr_size, 3), np.uint8))
+        calls[name, "read"] = partial(reader.read, frames[0])
+        calls[name, "read_track of 5"] = partial(reader.read_track, frames)
+        calls[name, "enhance"] = partial(reader.enhance, frames[0])
+        if reader.fuses:
+            calls[name, "enhance_track of 5"] = partial(reader.enhance_track, frames)
+    medians = median_seconds(calls, rounds=20)
+    return {name: {call: 1e3 * seconds for (of, call), seconds in medians.items() if of == name} for name in readers}
