@@ -67,8 +67,9 @@ def fit_calibration(
       text: of the frames, as class indices.
 
     Returns:
-      None if the fit failed: the likelihood still grew at an end of the temperatures' range or at correlation 1, as it does if
-      all readings are right or all are wrong. Correlation 0, frames that err independently, is a valid result.
+      None if the fit failed: the likelihood still grew at an end of the temperatures' range, as it does if all readings are right
+      or all are wrong. Both ends of the correlation are valid results: 0, frames that err independently, and 1, frames that
+      say the same, so that a track is as sure as the mean of its frames.
     """
 
     def loss(readings: GroupReadings, calibration: Calibration) -> float:
@@ -80,7 +81,7 @@ def fit_calibration(
     wholes = read_groups(tracks, text[:: tracks.shape[1]], layout_masks)
     correlation = _least(lambda rho: loss(wholes, Calibration(temperature, rho)), 0.0, 1.0)
     low, high = TEMPERATURES
-    inside = low * (1 + AT_BOUND) < temperature < high * (1 - AT_BOUND) and correlation < 1 - AT_BOUND
+    inside = low * (1 + AT_BOUND) < temperature < high * (1 - AT_BOUND)
     return Calibration(temperature, correlation) if inside else None
 
 
