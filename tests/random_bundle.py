@@ -1,5 +1,7 @@
 """Weights of a small generator and a small OCR as stage 2 leaves them, but random."""
 
+from typing import Any
+
 from lpasrn_jax.models.generator import Generator
 from lpasrn_jax.models.plate_model import PlateModel, default_config
 from lpasrn_jax.weights.bundle import Bundle
@@ -18,9 +20,10 @@ def small_config() -> dict:
     return config
 
 
-def random_bundle() -> Bundle:
-    """For LR images of 8 x 24 pixels."""
+def random_bundle(**model: Any) -> Bundle:
+    """For LR images of 8 x 24 pixels; `model`: values of the config's section of that name."""
     config = small_config() | {"stage": {"name": "lcofl"}, "lineage": ["pretrain", "warmup", "lcofl"]}
+    config["model"] |= model
     shapes = PlateModel.from_config(config, ("generator", "ocr")).shapes
     return Bundle({name: random_values(tree) for name, tree in shapes.items()}, config, {"step": 40})
 

@@ -1,7 +1,7 @@
 """A plate in ONNX Runtime beside JAX: .venv-onnx/bin/python scripts/bench.py onnx
 
-Both compute SR image and log-probabilities of one LR image, in turn, on the CPU; JAX with the kernels that it reads plates with.
-Also the size of the file and how far its outputs are from the model's.
+Both compute SR image and log-probabilities of one LR image, in turn, on the CPU; JAX with the kernels and the programs that it
+reads plates with. Also the size of the file and how far its outputs are from the model's.
 """
 
 from __future__ import annotations
@@ -42,15 +42,16 @@ def _row(name: str, path: pathlib.Path, rounds: int) -> list[str]:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     images = np.random.default_rng(0).uniform(-1, 1, (1, *model.lr_size, 3)).astype(np.float32)
 
-    @jax.jit
-    def program(params, images):
-        enlarged = model.enlargements(params, images)
-        return enlarged[ENLARGED], [model.log_probs(params, enlarged[kind]) for kind in (AS_IT_IS, ENLARGED)]
+    enlarge, log_probs = jax.jit(model.enlargements), jax.jit(model.log_probs)
+
+    def read_by_jax():
+        enlarged = enlarge(params, images)
+        return enlarged[ENLARGED], [log_probs(params, enlarged[kind]) for kind in (AS_IT_IS, ENLARGED)]
 
     params = jax.device_put(params)
     ways = {
         "onnx": lambda: session.run(None, {"images": images}),
-        "jax": lambda: jax.block_until_ready(program(params, images)),
+        "jax": lambda: jax.block_until_ready(read_by_jax()),
     }
     medians = median_seconds(ways, rounds)
     apart = f"{differences['sr']:.1e} / {differences['log_probs']:.1e}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -18,10 +19,16 @@ def median_filter(images: Float[Array, "b h w c"], radius: int) -> Float[Array, 
       radius: of the disc in pixels, at least 1; its pixels are less than radius + 1/2 from its centre: 9, 21, 37 of them.
     """
     _, h, w, _ = images.shape
-    padded = jnp.pad(images, ((0, 0), (radius, radius), (radius, radius), (0, 0)), mode="edge")
+    padded = _repeat_border(_repeat_border(images, radius, axis=1), radius, axis=2)
     side = range(2 * radius + 1)
     disc = [(y, x) for y in side for x in side if (y - radius) ** 2 + (x - radius) ** 2 < (radius + 0.5) ** 2]
     return _median([padded[:, y : y + h, x : x + w] for y, x in disc])
+
+
+def _repeat_border(images: Float[Array, "b h w c"], times: int, axis: int) -> Float[Array, "b h2 w2 c"]:
+    """`jnp.pad` with mode `edge`, which jax2onnx 0.17 turns into a padding of every axis."""
+    first, last = (jax.lax.slice_in_dim(images, at, at + 1, axis=axis) for at in (0, images.shape[axis] - 1))
+    return jnp.concatenate([jnp.repeat(first, times, axis), images, jnp.repeat(last, times, axis)], axis)
 
 
 def _median(values: Sequence[Array]) -> Array:

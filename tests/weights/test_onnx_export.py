@@ -17,6 +17,7 @@ from tests.random_bundle import part, random_bundle
 there = importlib.util.find_spec("jax2onnx") is not None
 needs_jax2onnx = pytest.mark.skipif(not there, reason="needs jax2onnx, in an environment of its own: make onnx")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # jax2onnx calls what JAX no longer wants called
+AS_BUNDLED = {"skip": "bicubic", "use_deformable": True, "light_sigma": 0.25, "median_limit": 12.0}  # the bundled ones
 EXAMPLE = pathlib.Path(__file__).parents[2] / "examples/read_onnx.py"
 
 
@@ -29,10 +30,11 @@ def test_without_jax2onnx_it_says_what_to_do(tmp_path):
 
 
 @needs_jax2onnx
-def test_the_program_computes_what_the_model_does_and_the_example_reads_with_it(tmp_path, rng, monkeypatch):
+@pytest.mark.parametrize("model", [{}, AS_BUNDLED])
+def test_the_program_computes_what_the_model_does_and_the_example_reads_with_it(model, tmp_path, rng, monkeypatch):
     from PIL import Image
 
-    bundle = random_bundle()
+    bundle = random_bundle(**model)
     differences = onnx_export.write_onnx(tmp_path / "a.onnx", bundle.model, bundle.params, 1.0)
     assert max(differences.values()) < 1e-3
     Image.fromarray(rng.integers(0, 256, (8, 24, 3), np.uint8)).save(tmp_path / "plate.png")
