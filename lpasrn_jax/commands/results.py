@@ -77,8 +77,8 @@ def run(flags: argparse.Namespace) -> None:
         metrics = evaluate(weights, str(root), str(folder), tfds_dir=tfds_dir, with_strangers=True)
         sensitivities = {name: sensitivity.measure(reader, some) for name, some in plates.items()}
         by_set = {name: given_tracks.measure(reader, of, strangers) for name, of in given.items()}
-        figures = (metrics, sensitivities, by_set, speeds[weights], reader.device)
-        measured.append(results.Measured(weights, bundles[weights], *figures))
+        one = results.Measured(weights, bundles[weights], metrics, sensitivities, by_set, speeds[weights], reader.device)
+        measured.append(one)
     texts = {name: [plate.text for plate in some] for name, some in plates.items()}
     page = results.page(measured, texts, tracks=flags.tracks, seed=flags.seed, cores=os.cpu_count() or 1)
     if flags.to_cards:

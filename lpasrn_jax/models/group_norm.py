@@ -32,7 +32,7 @@ class GroupNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (c,))
         x = x.astype(jnp.promote_types(jnp.float32, x.dtype))
         mean = self._group_mean(x)
-        variance = jnp.maximum(self._group_mean(x**2) - mean**2, 0.0)
+        variance = jnp.maximum(self._group_mean(x**2) - mean**2, 0.0)  # of an int 0, jax2onnx makes float64
         return ((x - mean) * (jax.lax.rsqrt(variance + EPSILON) * scale) + bias).astype(self.dtype)
 
     def _group_mean(self, x: Float[Array, "b h w c"]) -> Float[Array, "b 1 1 c"]:
